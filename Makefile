@@ -1,0 +1,63 @@
+# The front door: calls CMake presets and scripts, and holds no logic of its own.
+# `make help` lists the targets.
+
+DEMO_TARGETS := belfry-scheduler belfry-sidecar belfry belfry-example-app
+
+.DEFAULT_GOAL := help
+.PHONY: help deps deps-dev configure build test demo format format-check layering lint asan tsan \
+        tidy ci clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## Install the Debian packages that build, test and demo need (only if some are missing)
+	@cmake/install-packages.sh cmake/debian-packages.txt
+
+deps-dev: ## As deps, and what lint and tidy need
+	@cmake/install-packages.sh cmake/debian-packages.txt cmake/debian-packages-dev.txt
+
+configure: deps
+	cmake --preset release
+
+build: configure ## Build everything into build/release/bin
+	cmake --build --preset release
+
+test: build ## Build and run all tests
+	ctest --preset release
+
+demo: configure ## Build the programs and show a job that survives a crash of the scheduler
+	cmake --build --preset release --target $(DEMO_TARGETS)
+	deploy/demo.sh build/release/bin
+
+format: deps-dev ## Format the C++ sources in place
+	cmake/format.sh
+
+format-check: deps-dev ## Fail if a C++ source is not formatted
+	cmake/format.sh --check
+
+layering: deps ## Check the include arrows between folders, the rules for sources, links
+	python3 -B tests/layering/check_layering.py .
+	python3 -B tests/layering/check_links.py .
+
+lint: format-check layering ## All checks that need no build
+
+asan: deps ## Build and test with AddressSanitizer and UBSan (build/asan)
+	cmake --preset asan
+	cmake --build --preset asan
+	ctest --preset asan
+
+tsan: deps ## Build and test what links no gRPC with ThreadSanitizer (build/tsan)
+	cmake --preset tsan
+	cmake --build --preset tsan
+	ctest --preset tsan
+
+tidy: deps-dev ## Build with clang's thread-safety analysis, then run clang-tidy (build/tidy)
+	cmake --preset tidy
+	cmake --build --preset tidy
+	run-clang-tidy-14 -quiet -p build/tidy '^$(CURDIR)/(scheduler|storage|server|client)/.*'
+
+ci: ## What continuous integration runs: all tests, then the demo
+	.ci/run
+
+clean: ## Remove everything that was built
+	rm -rf build

@@ -1,0 +1,103 @@
+#pragma once
+
+// HTTP connections to the app.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace belfry::sidecar {
+
+struct AppAddress {
+  std::string host;
+  int port = 0;
+};
+
+// "host:port", with brackets around an IPv6 address.
+std::string HostPort(const AppAddress& address);
+
+using AppRequest = boost::beast::http::request<boost::beast::http::string_body>;
+
+// Connects `stream` to the app; the error if no address of the app's answers within `timeout`.
+boost::asio::awaitable<absl::Status> ConnectToApp(boost::beast::tcp_stream& stream,
+                                                  AppAddress address, absl::Duration timeout);
+
+// One connection, opened when it is needed.
+// Thread safety: everything runs on the strand executor(), except Cancel.
+class AppConnection {
+ public:
+  AppConnection(boost::asio::any_io_executor executor, AppAddress address)
+      : stream_(boost::asio::make_strand(executor)), address_(std::move(address)) {}
+
+  boost::asio::any_io_executor executor() { return stream_.get_executor(); }
+
+  // Sends a request and returns the status code of the response; `answered` is called with it as
+  // soon as it is known, before the rest of the response is read. If an idle connection turns out
+  // to be closed before any byte of the response, the request is sent once more on a new one.
+  // Waits for the head of the response for at most `timeout`, which may be infinite.
+  boost::asio::awaitable<void> Exchange(AppRequest request, absl::Duration timeout,
+                                        absl::AnyInvocable<void(absl::StatusOr<int>)> answered);
+
+  // Ends the exchange in progress. May be called from any thread.
+  static void Cancel(std::shared_ptr<AppConnection> connection);
+
+  // Whether the connection is open, silent and may be used again. Only between exchanges.
+  bool Reusable();
+
+ private:
+  struct Outcome {
+    absl::StatusOr<int> status;
+    bool retry = false;  // nothing was answered on a connection that was used before
+  };
+  boost::asio::awaitable<Outcome> Try(const AppRequest& request, absl::Duration timeout);
+  boost::asio::awaitable<void> SkipBody();
+
+  boost::beast::tcp_stream stream_;
+  boost::beast::flat_buffer buffer_;
+  const AppAddress address_;
+  bool used_ = false;       // has carried a whole exchange
+  bool reusable_ = false;   // the last exchange left it in order
+  bool busy_ = false;       // in an exchange
+  bool cancelled_ = false;  // during this exchange
+  struct Response;
+  std::shared_ptr<Response> response_;  // being read
+};
+
+// Keeps idle connections.
+// Thread safety: all methods may be called from any thread.
+class AppConnectionPool {
+ public:
+  AppConnectionPool(boost::asio::any_io_executor executor, AppAddress address)
+      : executor_(std::move(executor)), address_(std::move(address)) {}
+
+  // An idle connection, or a new one.
+  std::shared_ptr<AppConnection> Take();
+  // Gives a connection back; it is kept if it is in order and there is room.
+  void Return(std::shared_ptr<AppConnection> connection);
+
+ private:
+  struct Idle {
+    std::shared_ptr<AppConnection> connection;
+    std::chrono::steady_clock::time_point since;
+  };
+
+  const boost::asio::any_io_executor executor_;
+  const AppAddress address_;
+  std::mutex mutex_;
+  std::vector<Idle> idle_;  // under mutex_; the longest idle first
+};
+
+}  // namespace belfry::sidecar

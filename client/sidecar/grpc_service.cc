@@ -1,0 +1,176 @@
+#include "client/sidecar/grpc_service.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "client/sidecar/grpc_errors.h"
+#include "client/sidecar/http_api.h"
+
+namespace belfry::sidecar {
+
+namespace runtime = dapr::proto::runtime::v1;
+using grpc::CallbackServerContext;
+using grpc::ServerUnaryReactor;
+
+namespace {
+
+JobsApi::Done FinishCall(ServerUnaryReactor* reactor) {
+  return [reactor](const std::optional<ApiError>& error) {
+    reactor->Finish(error ? ToGrpcStatus(*error) : grpc::Status::OK);
+  };
+}
+
+}  // namespace
+
+GrpcService::GrpcService(JobsApi& jobs, Metadata& metadata, std::string api_token,
+                         std::function<void()> shutdown)
+    : jobs_(jobs),
+      metadata_(metadata),
+      api_token_(std::move(api_token)),
+      shutdown_(std::move(shutdown)) {}
+
+bool GrpcService::Authorize(CallbackServerContext* context, ServerUnaryReactor* reactor) const {
+  if (api_token_.empty()) return true;
+  const auto& metadata = context->client_metadata();
+  const auto token = metadata.find("dapr-api-token");
+  if (token == metadata.end()) {
+    reactor->Finish(UnauthorizedStatus("missing api token in request metadata"));
+    return false;
+  }
+  if (!TokensEqual(std::string_view(token->second.data(), token->second.size()), api_token_)) {
+    reactor->Finish(UnauthorizedStatus("authentication error: api token mismatch"));
+    return false;
+  }
+  return true;
+}
+
+ServerUnaryReactor* GrpcService::GetMetadata(CallbackServerContext* context,
+                                             const runtime::GetMetadataRequest*,
+                                             runtime::GetMetadataResponse* response) {
+  auto* reactor = context->DefaultReactor();
+  if (!Authorize(context, reactor)) return reactor;
+  *response = metadata_.Get();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+ServerUnaryReactor* GrpcService::SetMetadata(CallbackServerContext* context,
+                                             const runtime::SetMetadataRequest* request,
+                                             google::protobuf::Empty*) {
+  auto* reactor = context->DefaultReactor();
+  if (!Authorize(context, reactor)) return reactor;
+  const absl::Status status = metadata_.Set(request->key(), request->value());
+  reactor->Finish(
+      grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message())));
+  return reactor;
+}
+
+ServerUnaryReactor* GrpcService::Shutdown(CallbackServerContext* context,
+                                          const runtime::ShutdownRequest*,
+                                          google::protobuf::Empty*) {
+  auto* reactor = context->DefaultReactor();
+  if (!Authorize(context, reactor)) return reactor;
+  reactor->Finish(grpc::Status::OK);
+  shutdown_();
+  return reactor;
+}
+
+ServerUnaryReactor* GrpcService::ScheduleJob(CallbackServerContext* context,
+                                             const runtime::ScheduleJobRequest* request,
+                                             runtime::ScheduleJobResponse*) {
+  auto* reactor = context->DefaultReactor();
+  if (!Authorize(context, reactor)) return reactor;
+  jobs_.Schedule(*request, FinishCall(reactor));
+  return reactor;
+}
+
+ServerUnaryReactor* GrpcService::ScheduleJobAlpha1(CallbackServerContext* context,
+                                                   const runtime::ScheduleJobRequest* request,
+                                                   runtime::ScheduleJobResponse* response) {
+  return ScheduleJob(context, request, response);
+}
+
+ServerUnaryReactor* GrpcService::GetJob(CallbackServerContext* context,
+                                        const runtime::GetJobRequest* request,
+                                        runtime::GetJobResponse* response) {
+  auto* reactor = context->DefaultReactor();
+  if (!Authorize(context, reactor)) return reactor;
+  jobs_.Get(request->name(),
+            [reactor, response](const std::optional<ApiError>& error, runtime::Job job) {
+              if (error) return reactor->Finish(ToGrpcStatus(*error));
+              *response->mutable_job() = std::move(job);
+              reactor->Finish(grpc::Status::OK);
+            });
+  return reactor;
+}
+
+ServerUnaryReactor* GrpcService::GetJobAlpha1(CallbackServerContext* context,
+                                              const runtime::GetJobRequest* request,
+                                              runtime::GetJobResponse* response) {
+  return GetJob(context, request, response);
+}
+
+ServerUnaryReactor* GrpcService::DeleteJob(CallbackServerContext* context,
+                                           const runtime::DeleteJobRequest* request,
+                                           runtime::DeleteJobResponse*) {
+  auto* reactor = context->DefaultReactor();
+  if (!Authorize(context, reactor)) return reactor;
+  jobs_.Delete(request->name(), FinishCall(reactor));
+  return reactor;
+}
+
+ServerUnaryReactor* GrpcService::DeleteJobAlpha1(CallbackServerContext* context,
+                                                 const runtime::DeleteJobRequest* request,
+                                                 runtime::DeleteJobResponse* response) {
+  return DeleteJob(context, request, response);
+}
+
+ServerUnaryReactor* GrpcService::DeletePrefix(CallbackServerContext* context,
+                                              const std::string& prefix) {
+  auto* reactor = context->DefaultReactor();
+  if (!Authorize(context, reactor)) return reactor;
+  jobs_.DeletePrefix(prefix, FinishCall(reactor));
+  return reactor;
+}
+
+ServerUnaryReactor* GrpcService::DeleteJobsByPrefix(
+    CallbackServerContext* context, const runtime::DeleteJobsByPrefixRequest* request,
+    runtime::DeleteJobsByPrefixResponse*) {
+  return DeletePrefix(context, request->name_prefix());
+}
+
+ServerUnaryReactor* GrpcService::DeleteJobsByPrefixAlpha1(
+    CallbackServerContext* context, const runtime::DeleteJobsByPrefixRequestAlpha1* request,
+    runtime::DeleteJobsByPrefixResponseAlpha1*) {
+  return DeletePrefix(context, request->name_prefix());
+}
+
+template <typename Response>
+ServerUnaryReactor* GrpcService::List(CallbackServerContext* context, Response* response) {
+  auto* reactor = context->DefaultReactor();
+  if (!Authorize(context, reactor)) return reactor;
+  jobs_.List(
+      [reactor, response](const std::optional<ApiError>& error, std::vector<runtime::Job> jobs) {
+        if (error) return reactor->Finish(ToGrpcStatus(*error));
+        for (runtime::Job& job : jobs) *response->add_jobs() = std::move(job);
+        reactor->Finish(grpc::Status::OK);
+      });
+  return reactor;
+}
+
+ServerUnaryReactor* GrpcService::ListJobs(CallbackServerContext* context,
+                                          const runtime::ListJobsRequest*,
+                                          runtime::ListJobsResponse* response) {
+  return List(context, response);
+}
+
+ServerUnaryReactor* GrpcService::ListJobsAlpha1(CallbackServerContext* context,
+                                                const runtime::ListJobsRequestAlpha1*,
+                                                runtime::ListJobsResponseAlpha1* response) {
+  return List(context, response);
+}
+
+}  // namespace belfry::sidecar

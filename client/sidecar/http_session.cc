@@ -1,0 +1,225 @@
+#include "client/sidecar/http_session.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace belfry::sidecar {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+using Parser = http::request_parser<http::string_body>;
+using Response = http::response<http::string_body>;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kReadChunk = 4096;
+
+auto ToChrono(absl::Duration duration) { return absl::ToChronoNanoseconds(duration); }
+
+// Whether the client sent something that is no HTTP, rather than nothing more.
+bool IsMalformed(const error_code& ec) {
+  const auto& http_errors = http::make_error_code(http::error::bad_method).category();
+  return ec.category() == http_errors && ec != http::error::end_of_stream &&
+         ec != http::error::partial_message;
+}
+
+// Counts a connection or a request while it lives.
+class Counted {
+ public:
+  explicit Counted(std::atomic<int>& counter)
+      : counter_(counter), count_(counter.fetch_add(1) + 1) {}
+  ~Counted() { counter_.fetch_sub(1); }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  int count() const { return count_; }
+
+ private:
+  std::atomic<int>& counter_;
+  const int count_;
+};
+
+// Hands a request to the handler and waits for its response. The handler may answer on any thread,
+// so the way back goes through the connection's own executor.
+asio::awaitable<HttpResponse> Answer(const HttpHandler& handler, HttpRequest request) {
+  const auto initiate = [&handler](auto completion, HttpRequest passed) {
+    auto executor = asio::get_associated_executor(completion);
+    handler(std::move(passed),
+            [completion = std::move(completion), executor](HttpResponse response) mutable {
+              asio::post(executor, [completion = std::move(completion),
+                                    response = std::move(response)]() mutable {
+                std::move(completion)(std::move(response));
+              });
+            });
+  };
+  HttpResponse response =
+      co_await asio::async_initiate<const asio::use_awaitable_t<>, void(HttpResponse)>(
+          initiate, asio::use_awaitable, std::move(request));
+  co_return response;
+}
+
+// One connection. Its methods run on the connection's strand.
+class Session {
+ public:
+  Session(asio::ip::tcp::socket socket, std::shared_ptr<HttpServerState> state)
+      : stream_(std::move(socket)), state_(std::move(state)) {}
+
+  asio::awaitable<void> Run() {
+    const Counted connection(state_->connections);
+    error_code ignored;
+    stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+    if (connection.count() > state_->options.max_connections) {
+      co_await Refuse(503, "too many connections\n");
+      co_return;
+    }
+    bool more = true;
+    while (more) {
+      const bool arrived = co_await WaitForRequest();
+      if (!arrived) co_return;
+      const Counted request(state_->requests);
+      more = co_await ServeOne();
+    }
+    stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  }
+
+ private:
+  // Waits until bytes of the next request are there.
+  asio::awaitable<bool> WaitForRequest() {
+    if (buffer_.size() > 0) co_return true;
+    stream_.expires_after(ToChrono(kHttpIdleTimeout));
+    const auto space = buffer_.prepare(kReadChunk);
+    const auto [ec, size] = co_await stream_.async_read_some(space, kAwait);
+    if (ec) co_return false;
+    buffer_.commit(size);
+    co_return true;
+  }
+
+  // Reads and answers one request; whether another may follow.
+  asio::awaitable<bool> ServeOne() {
+    std::optional<Parser> parser(std::in_place);
+    parser->header_limit(static_cast<std::uint32_t>(state_->options.max_header_bytes));
+    parser->body_limit(boost::none);  // checked below, where it can be answered
+    stream_.expires_after(ToChrono(kHttpHeaderTimeout));
+    const auto [header_error, header_size] =
+        co_await http::async_read_header(stream_, buffer_, *parser, kAwait);
+    if (header_error == http::error::header_limit) {
+      co_await Refuse(431, "431 Request Header Fields Too Large");
+      co_return false;
+    }
+    if (header_error) {
+      if (IsMalformed(header_error)) co_await Refuse(400, "400 Bad Request");
+      co_return false;
+    }
+
+    HttpRequest request;
+    const bool body_ok = co_await ReadBody(*parser, &request);
+    if (!body_ok) co_return false;
+    const auto& head = parser->get();
+    request.method = std::string(head.method_string());
+    request.target = std::string(head.target());
+    request.api_token = std::string(head["dapr-api-token"]);
+    request.has_app_id = head.count("dapr-app-id") > 0;
+    const bool is_head = head.method() == http::verb::head;
+    const bool keep_alive = head.keep_alive() && !request.body_too_large;
+    const bool unread = request.body_too_large;
+    request.body = std::move(parser->get().body());
+
+    HttpResponse response = co_await Answer(state_->handler, std::move(request));
+    const bool more = keep_alive && !state_->closing;
+    const bool written = co_await Write(std::move(response), more, is_head);
+    if (written && unread) co_await Linger();
+    co_return written&& more;
+  }
+
+  // Reads the body into the parser, or notes that it is too large; false if the connection broke.
+  asio::awaitable<bool> ReadBody(Parser& parser, HttpRequest* request) {
+    const auto limit = state_->options.max_body_bytes;
+    const auto length = parser.content_length();
+    if (length && *length > limit) {
+      request->body_too_large = true;
+      co_return true;
+    }
+    parser.body_limit(limit);
+    stream_.expires_after(ToChrono(kHttpBodyTimeout));
+    if (!parser.is_done() && beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+      static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+      const auto bytes = asio::buffer(kContinue.data(), kContinue.size());
+      const auto [ec, size] = co_await asio::async_write(stream_, bytes, kAwait);
+      if (ec) co_return false;
+    }
+    const auto [ec, size] = co_await http::async_read(stream_, buffer_, parser, kAwait);
+    if (ec == http::error::body_limit) {
+      request->body_too_large = true;
+      co_return true;
+    }
+    if (IsMalformed(ec)) co_await Refuse(400, "400 Bad Request");
+    co_return !ec;
+  }
+
+  asio::awaitable<bool> Write(HttpResponse answer, bool keep_alive, bool is_head) {
+    Response response;
+    response.version(11);
+    response.result(static_cast<unsigned>(answer.status));
+    if (!answer.content_type.empty()) {
+      response.set(http::field::content_type, answer.content_type);
+    }
+    response.keep_alive(keep_alive);
+    if (answer.status != 204) response.content_length(answer.body.size());
+    if (!is_head) response.body() = std::move(answer.body);
+    stream_.expires_after(ToChrono(kHttpWriteTimeout));
+    const auto [ec, size] = co_await http::async_write(stream_, response, kAwait);
+    co_return !ec;
+  }
+
+  // Answers a request that cannot be served, and ends the connection.
+  asio::awaitable<void> Refuse(int status, std::string text) {
+    HttpResponse response;
+    response.status = status;
+    response.content_type = "text/plain; charset=utf-8";
+    response.body = std::move(text);
+    const bool written = co_await Write(std::move(response), false, false);
+    if (written) co_await Linger();
+  }
+
+  // Takes what the client still sends: closing with unread bytes would reset the connection and
+  // could destroy the response on its way.
+  asio::awaitable<void> Linger() {
+    error_code ignored;
+    stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    stream_.expires_after(ToChrono(kHttpLingerTime));
+    buffer_.clear();
+    std::size_t total = 0;
+    while (total < kHttpLingerBytes) {
+      const auto space = buffer_.prepare(kReadChunk);
+      const auto [ec, size] = co_await stream_.async_read_some(space, kAwait);
+      if (ec) co_return;
+      total += size;
+    }
+  }
+
+  beast::tcp_stream stream_;
+  beast::flat_buffer buffer_;
+  const std::shared_ptr<HttpServerState> state_;
+};
+
+}  // namespace
+
+asio::awaitable<void> RunHttpSession(asio::ip::tcp::socket socket,
+                                     std::shared_ptr<HttpServerState> state) {
+  Session session(std::move(socket), std::move(state));
+  co_await session.Run();
+}
+
+}  // namespace belfry::sidecar

@@ -1,0 +1,127 @@
+#include "client/sidecar/jobs_api.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "client/sidecar/job_messages.h"
+#include "client/sidecar/json_text.h"
+
+namespace belfry::sidecar {
+
+using dapr::proto::runtime::v1::Job;
+using dapr::proto::runtime::v1::ScheduleJobRequest;
+
+namespace {
+
+// Protobuf carries only UTF-8; a URL's escapes can say anything.
+absl::Status CheckUtf8(const std::string& name) {
+  if (IsUtf8(name)) return absl::OkStatus();
+  return LocalFailure("job name is not UTF-8", absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+
+JobsApi::JobsApi(JobsApiOptions options, std::shared_ptr<Connection> connection,
+                 SchedulerHosts& hosts)
+    : options_(std::move(options)),
+      errors_(options_.app_id, options_.ns),
+      connection_(std::move(connection)),
+      hosts_(hosts),
+      pool_(static_cast<std::size_t>(options_.threads)) {}
+
+JobsApi::~JobsApi() { Close(); }
+
+void JobsApi::Close() { pool_.join(); }
+
+absl::StatusOr<Client> JobsApi::MakeClient(std::chrono::steady_clock::time_point deadline) const {
+  if (auto status = hosts_.WaitUntilKnown(deadline); !status.ok()) return status;
+  const absl::Duration left = absl::FromChrono(deadline - std::chrono::steady_clock::now());
+  if (left <= absl::ZeroDuration()) return LocalFailure("context deadline exceeded");
+  ClientOptions options;
+  options.ns = options_.ns;
+  options.app_id = options_.app_id;
+  options.call_timeout = left;
+  return Client(std::move(options), connection_);
+}
+
+void JobsApi::Run(absl::AnyInvocable<void(absl::StatusOr<Client>)> call) {
+  if (calls_.fetch_add(1) >= options_.max_calls) {
+    calls_.fetch_sub(1);
+    call(LocalFailure(
+        fmt::format("{} calls to the scheduler are in progress already", options_.max_calls),
+        absl::StatusCode::kResourceExhausted));
+    return;
+  }
+  const auto deadline =
+      std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(options_.call_timeout);
+  boost::asio::post(pool_, [this, deadline, call = std::move(call)]() mutable {
+    call(MakeClient(deadline));
+    calls_.fetch_sub(1);
+  });
+}
+
+void JobsApi::Schedule(ScheduleJobRequest request, Done done) {
+  if (!request.has_job()) return done(errors_.JobEmpty());
+  const Job& job = request.job();
+  if (job.name().empty()) return done(errors_.NameEmpty());
+  if (auto status = CheckUtf8(job.name()); !status.ok()) {
+    return done(errors_.ScheduleFailed(status));
+  }
+  if (!job.has_schedule() && !job.has_due_time()) return done(errors_.ScheduleEmpty());
+  Run([this, request = std::move(request),
+       done = std::move(done)](absl::StatusOr<Client> client) mutable {
+    const absl::Status status =
+        client.ok() ? client->Schedule(request.job().name(), ToSchedulerJob(request.job()),
+                                       request.overwrite())
+                    : client.status();
+    if (!status.ok()) return done(errors_.ScheduleFailed(status));
+    done(std::nullopt);
+  });
+}
+
+void JobsApi::Get(std::string name, GetDone done) {
+  if (name.empty()) return done(errors_.NameEmpty(), Job());
+  if (auto status = CheckUtf8(name); !status.ok()) return done(errors_.GetFailed(status), Job());
+  Run([this, name = std::move(name),
+       done = std::move(done)](absl::StatusOr<Client> client) mutable {
+    if (!client.ok()) return done(errors_.GetFailed(client.status()), Job());
+    const auto job = client->Get(name);
+    if (!job.ok()) return done(errors_.GetFailed(job.status()), Job());
+    done(std::nullopt, ToRuntimeJob(name, *job));
+  });
+}
+
+void JobsApi::Delete(std::string name, Done done) {
+  if (name.empty()) return done(errors_.NameEmpty());
+  if (auto status = CheckUtf8(name); !status.ok()) return done(errors_.DeleteFailed(status));
+  Run([this, name = std::move(name),
+       done = std::move(done)](absl::StatusOr<Client> client) mutable {
+    const absl::Status status = client.ok() ? client->Delete(name) : client.status();
+    if (!status.ok()) return done(errors_.DeleteFailed(status));
+    done(std::nullopt);
+  });
+}
+
+void JobsApi::DeletePrefix(std::string prefix, Done done) {
+  Run([this, prefix = std::move(prefix),
+       done = std::move(done)](absl::StatusOr<Client> client) mutable {
+    const absl::Status status = client.ok() ? client->DeletePrefix(prefix) : client.status();
+    if (!status.ok()) return done(errors_.DeleteFailed(status));
+    done(std::nullopt);
+  });
+}
+
+void JobsApi::List(ListDone done) {
+  Run([this, done = std::move(done)](absl::StatusOr<Client> client) mutable {
+    if (!client.ok()) return done(errors_.ListFailed(client.status()), {});
+    const auto named = client->List();
+    if (!named.ok()) return done(errors_.ListFailed(named.status()), {});
+    std::vector<Job> jobs;
+    for (const auto& job : *named) jobs.push_back(ToRuntimeJob(job.name(), job.job()));
+    done(std::nullopt, std::move(jobs));
+  });
+}
+
+}  // namespace belfry::sidecar

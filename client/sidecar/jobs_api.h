@@ -1,0 +1,77 @@
+#pragma once
+
+// The Jobs API behind both HTTP and gRPC.
+
+#include <atomic>
+#include <boost/asio/thread_pool.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/time/time.h"
+#include "belfry/client.h"
+#include "client/sidecar/errors.h"
+#include "client/sidecar/limits.h"
+#include "client/sidecar/scheduler_hosts.h"
+#include "dapr/proto/runtime/v1/jobs.pb.h"
+
+namespace belfry::sidecar {
+
+struct JobsApiOptions {
+  std::string app_id;
+  std::string ns = "default";
+  // How long a call may take, waiting for a thread and for a scheduler included.
+  absl::Duration call_timeout = absl::Seconds(30);
+  int threads = kSchedulerCallThreads;
+  int max_calls = kMaxSchedulerCalls;
+};
+
+// Checks requests and sends them to a scheduler on threads of its own, because the client blocks.
+// Each call ends by calling its `done` exactly once: at once on the caller's thread if the request
+// is bad or too many calls are in progress, else on a thread of this class.
+// Thread safety: all methods may be called from any thread, except Close.
+class JobsApi {
+ public:
+  // No error means success.
+  using Done = absl::AnyInvocable<void(std::optional<ApiError>)>;
+  using GetDone = absl::AnyInvocable<void(std::optional<ApiError>, dapr::proto::runtime::v1::Job)>;
+  using ListDone =
+      absl::AnyInvocable<void(std::optional<ApiError>, std::vector<dapr::proto::runtime::v1::Job>)>;
+
+  // `hosts` must outlive this object.
+  JobsApi(JobsApiOptions options, std::shared_ptr<Connection> connection, SchedulerHosts& hosts);
+  ~JobsApi();  // closes
+  JobsApi(const JobsApi&) = delete;
+  JobsApi& operator=(const JobsApi&) = delete;
+
+  void Schedule(dapr::proto::runtime::v1::ScheduleJobRequest request, Done done);
+  void Get(std::string name, GetDone done);
+  void Delete(std::string name, Done done);
+  // Deletes the app's jobs whose names begin with `prefix`; all of them if it is empty.
+  void DeletePrefix(std::string prefix, Done done);
+  void List(ListDone done);
+
+  const JobErrors& errors() const { return errors_; }
+
+  // Waits until all calls have ended. REQUIRES: no further calls are made.
+  void Close();
+
+ private:
+  // Runs `call` on a thread, with a client whose timeout is what is left of the call's time, or
+  // with the reason why there is none.
+  void Run(absl::AnyInvocable<void(absl::StatusOr<Client>)> call);
+  absl::StatusOr<Client> MakeClient(std::chrono::steady_clock::time_point deadline) const;
+
+  const JobsApiOptions options_;
+  const JobErrors errors_;
+  const std::shared_ptr<Connection> connection_;
+  SchedulerHosts& hosts_;
+  std::atomic<int> calls_{0};
+  boost::asio::thread_pool pool_;
+};
+
+}  // namespace belfry::sidecar

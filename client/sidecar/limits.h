@@ -1,0 +1,69 @@
+#pragma once
+
+// The sidecar's limits. Each has a name here and an answer where it is reached.
+
+#include <cstddef>
+
+#include "absl/time/time.h"
+
+namespace belfry::sidecar {
+
+// Nesting of arrays and objects in a request body; deeper bodies are malformed.
+inline constexpr std::size_t kMaxJsonDepth = 500;
+
+// Nesting of messages when a payload is read to be shown or delivered. One level of JSON takes up
+// to three levels of messages; deeper payloads count as unreadable.
+inline constexpr int kMaxPayloadMessageDepth = 2000;
+
+// Calls to the scheduler that run at the same time; each holds a thread while it waits.
+inline constexpr int kSchedulerCallThreads = 64;
+
+// Calls to the scheduler that run or wait for a thread; more are refused with 429.
+inline constexpr int kMaxSchedulerCalls = 4096;
+
+// Connections of clients to one HTTP port; more are answered with 503 and closed.
+inline constexpr int kMaxHttpConnections = 4096;
+
+// A client has this long to send the head of a request once it began, and the body after that.
+inline constexpr absl::Duration kHttpHeaderTimeout = absl::Seconds(10);
+inline constexpr absl::Duration kHttpBodyTimeout = absl::Seconds(60);
+// A client has this long to take a response.
+inline constexpr absl::Duration kHttpWriteTimeout = absl::Seconds(60);
+// A connection without a request is closed after this.
+inline constexpr absl::Duration kHttpIdleTimeout = absl::Minutes(5);
+// What is still read, and for how long, after a response to a request that was not read to its end;
+// without it the client could lose the response.
+inline constexpr std::size_t kHttpLingerBytes = std::size_t{16} << 20;
+inline constexpr absl::Duration kHttpLingerTime = absl::Seconds(2);
+// Added to --read-buffer-size, so that a head may be somewhat larger than the flag says, as with
+// the reference.
+inline constexpr std::size_t kHttpHeaderSlop = 4096;
+
+// Connections to an HTTP app; calls beyond wait for one.
+inline constexpr int kMaxAppConnections = 1024;
+// Connections to an HTTP app that are kept while they have nothing to do, and for how long.
+inline constexpr std::size_t kMaxIdleAppConnections = 64;
+inline constexpr absl::Duration kAppConnectionIdleTime = absl::Seconds(90);
+inline constexpr absl::Duration kAppConnectTimeout = absl::Seconds(30);
+// Limits on what an app answers; a larger head is a failure, a larger or slower body costs the app
+// its connection and nothing else.
+inline constexpr std::size_t kAppResponseHeaderBytes = 64 * 1024;
+inline constexpr std::size_t kAppResponseBodyBytes = std::size_t{1} << 20;
+inline constexpr absl::Duration kAppResponseBodyTime = absl::Seconds(10);
+// Interim (1xx) responses before the real one.
+inline constexpr int kMaxInterimResponses = 8;
+// How long GET /dapr/config may take.
+inline constexpr absl::Duration kAppConfigTimeout = absl::Seconds(10);
+
+// How the app's port is waited for.
+inline constexpr absl::Duration kAppPortPollInterval = absl::Milliseconds(100);
+inline constexpr absl::Duration kAppPortDialTimeout = absl::Milliseconds(500);
+
+// Entries and bytes of what clients may add to the metadata.
+inline constexpr std::size_t kMaxMetadataEntries = 1024;
+inline constexpr std::size_t kMaxMetadataBytes = std::size_t{1} << 20;
+
+// What is left for closing listeners and threads after the graceful time; then the process ends.
+inline constexpr absl::Duration kShutdownSlack = absl::Seconds(2);
+
+}  // namespace belfry::sidecar

@@ -1,0 +1,171 @@
+// Connection over gRPC: one channel per scheduler, calls in turn.
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "belfry/client.h"
+#include "client/src/channel.h"
+#include "client/src/grpc_status.h"
+#include "dapr/proto/scheduler/v1/scheduler.grpc.pb.h"
+#include "grpc/support/time.h"
+#include "grpcpp/client_context.h"
+
+namespace belfry {
+
+namespace wire = dapr::proto::scheduler::v1;
+
+namespace {
+
+// Whether a call waits for a scheduler that cannot be reached, or fails at once.
+enum class IfDown { kWait, kFail };
+
+// Keeps sums of times within range; nobody waits for longer.
+constexpr absl::Duration kMaxTimeout = absl::Hours(24 * 365);
+
+class GrpcConnection final : public Connection {
+ public:
+  explicit GrpcConnection(std::vector<std::string> addresses) {
+    SetAddresses(std::move(addresses));
+  }
+
+  absl::Status ScheduleJob(const wire::ScheduleJobRequest& request,
+                           absl::Duration timeout) override {
+    wire::ScheduleJobResponse response;
+    return Call(&wire::Scheduler::Stub::ScheduleJob, request, &response, timeout, IfDown::kWait);
+  }
+
+  absl::StatusOr<wire::GetJobResponse> GetJob(const wire::GetJobRequest& request,
+                                              absl::Duration timeout) override {
+    wire::GetJobResponse response;
+    absl::Status status =
+        Call(&wire::Scheduler::Stub::GetJob, request, &response, timeout, IfDown::kWait);
+    if (!status.ok()) return status;
+    return response;
+  }
+
+  absl::Status DeleteJob(const wire::DeleteJobRequest& request, absl::Duration timeout) override {
+    wire::DeleteJobResponse response;
+    return Call(&wire::Scheduler::Stub::DeleteJob, request, &response, timeout, IfDown::kWait);
+  }
+
+  absl::StatusOr<wire::ListJobsResponse> ListJobs(const wire::ListJobsRequest& request,
+                                                  absl::Duration timeout) override {
+    wire::ListJobsResponse response;
+    absl::Status status =
+        Call(&wire::Scheduler::Stub::ListJobs, request, &response, timeout, IfDown::kFail);
+    if (!status.ok()) return status;
+    return response;
+  }
+
+  absl::Status DeleteByMetadata(const wire::DeleteByMetadataRequest& request,
+                                absl::Duration timeout) override {
+    wire::DeleteByMetadataResponse response;
+    return Call(&wire::Scheduler::Stub::DeleteByMetadata, request, &response, timeout,
+                IfDown::kFail);
+  }
+
+  absl::Status DeleteByNamePrefix(const wire::DeleteByNamePrefixRequest& request,
+                                  absl::Duration timeout) override {
+    wire::DeleteByNamePrefixResponse response;
+    return Call(&wire::Scheduler::Stub::DeleteByNamePrefix, request, &response, timeout,
+                IfDown::kFail);
+  }
+
+  std::vector<std::string> addresses() const override {
+    std::lock_guard lock(mutex_);
+    std::vector<std::string> addresses;
+    for (const auto& peer : peers_) addresses.push_back(peer->address);
+    return addresses;
+  }
+
+  void SetAddresses(std::vector<std::string> addresses) override {
+    std::vector<std::shared_ptr<Peer>> gone;  // channels are closed without the lock
+    std::lock_guard lock(mutex_);
+    gone.swap(peers_);
+    for (std::string& address : addresses) {
+      const auto is_same = [&](const auto& peer) { return peer->address == address; };
+      if (std::any_of(peers_.begin(), peers_.end(), is_same)) continue;
+      const auto old = std::find_if(gone.begin(), gone.end(), is_same);
+      peers_.push_back(old != gone.end() ? *old : std::make_shared<Peer>(std::move(address)));
+    }
+    peers_changed_.notify_all();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Peer {
+    explicit Peer(std::string host_port)
+        : address(std::move(host_port)),
+          channel(client::MakeChannel(address, client::ChannelUse::kCalls)),
+          stub(wire::Scheduler::NewStub(channel)) {}
+    const std::string address;
+    const std::shared_ptr<grpc::Channel> channel;
+    const std::unique_ptr<wire::Scheduler::Stub> stub;
+  };
+
+  template <typename Request, typename Response>
+  absl::Status Call(grpc::Status (wire::Scheduler::Stub::*method)(grpc::ClientContext*,
+                                                                  const Request&, Response*),
+                    const Request& request, Response* response, absl::Duration timeout,
+                    IfDown if_down) {
+    timeout = std::clamp(timeout, absl::ZeroDuration(), kMaxTimeout);
+    // Monotonic, so that a stepped wall clock neither ends nor prolongs a call.
+    const gpr_timespec deadline =
+        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                     gpr_time_from_nanos(absl::ToInt64Nanoseconds(timeout), GPR_TIMESPAN));
+    const std::shared_ptr<Peer> peer = NextPeer(timeout, if_down);
+    if (peer == nullptr) {
+      if (if_down == IfDown::kFail) return absl::UnavailableError("no scheduler is known");
+      return absl::DeadlineExceededError("no scheduler is known after " +
+                                         absl::FormatDuration(timeout));
+    }
+    grpc::ClientContext context;
+    context.set_deadline(deadline);
+    context.set_wait_for_ready(if_down == IfDown::kWait);
+    const grpc::Status status = (peer->stub.get()->*method)(&context, request, response);
+    constexpr bool kOnlyLook = false;
+    if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED &&
+        peer->channel->GetState(kOnlyLook) != GRPC_CHANNEL_READY) {
+      return absl::DeadlineExceededError("no connection to " + peer->address + " within " +
+                                         absl::FormatDuration(timeout));
+    }
+    return client::FromGrpc(status);
+  }
+
+  // The peer whose turn it is, passing over those known to be down unless all are. Null if there
+  // is none (kWait: none within `timeout`).
+  std::shared_ptr<Peer> NextPeer(absl::Duration timeout, IfDown if_down) {
+    std::unique_lock lock(mutex_);
+    if (if_down == IfDown::kWait) {
+      peers_changed_.wait_until(lock, Clock::now() + absl::ToChronoNanoseconds(timeout),
+                                [this] { return !peers_.empty(); });
+    }
+    if (peers_.empty()) return nullptr;
+    const size_t first = next_++;
+    for (size_t i = 0; i < peers_.size(); ++i) {
+      const auto& peer = peers_[(first + i) % peers_.size()];
+      constexpr bool kTryToConnect = true;
+      if (peer->channel->GetState(kTryToConnect) != GRPC_CHANNEL_TRANSIENT_FAILURE) return peer;
+    }
+    return peers_[first % peers_.size()];
+  }
+
+  mutable std::mutex mutex_;
+  // Signalled when peers_ is replaced.
+  std::condition_variable peers_changed_;
+  // Guarded by mutex_.
+  std::vector<std::shared_ptr<Peer>> peers_;
+  size_t next_ = 0;
+};
+
+}  // namespace
+
+std::shared_ptr<Connection> MakeGrpcConnection(std::vector<std::string> addresses) {
+  return std::make_shared<GrpcConnection>(std::move(addresses));
+}
+
+}  // namespace belfry

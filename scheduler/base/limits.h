@@ -1,0 +1,73 @@
+#pragma once
+
+// Every limit of the scheduler, by name. Each has an answer when it is reached, said beside it.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+namespace belfry {
+
+// Names (bytes). Longer ones are refused with InvalidArgument.
+inline constexpr size_t kMaxJobNameBytes = 512;
+inline constexpr size_t kMaxNamespaceBytes = 253;
+inline constexpr size_t kMaxTargetBytes = 253;  // app id or actor type
+inline constexpr size_t kMaxActorIdBytes = 512;
+
+// Requests waiting for the loop. Above either, requests are refused with ResourceExhausted;
+// answers to triggers and ends of streams always find room, as their number is bounded by the
+// triggers in flight.
+inline constexpr size_t kMaxMailboxEvents = 65536;
+inline constexpr size_t kMaxMailboxBytes = size_t{256} << 20;
+
+// Events taken by one turn of the loop; the rest wait for the next turn.
+inline constexpr size_t kMaxEventsPerTurn = 4096;
+
+// Index entries of one group held in memory: a refill reads up to kScanEntries once fewer than
+// kRefillBelow are left; above kMaxWindowEntries the latest go back to being on disk only.
+inline constexpr size_t kScanEntries = 4096;
+inline constexpr size_t kRefillBelow = 2048;
+inline constexpr size_t kMaxWindowEntries = 16384;
+
+// Triggers started by one turn, in all and for one group before the next group has its turn.
+inline constexpr size_t kMaxTriggersPerTurn = 1024;
+inline constexpr size_t kMaxTriggersPerVisit = 64;
+
+// Jobs whose payloads are being read; more due jobs wait in their windows.
+inline constexpr size_t kMaxLoading = 2048;
+// Payload bytes read and not yet handed to a stream; readers pause above it.
+inline constexpr size_t kMaxLoadedBytes = size_t{64} << 20;
+// Jobs, and bytes after which no further job is read, handed to the loop at once.
+inline constexpr size_t kLoadChunkJobs = 128;
+inline constexpr size_t kLoadChunkBytes = size_t{8} << 20;
+
+// What one stream may have outstanding; round robin passes over a stream that has reached either.
+inline constexpr size_t kMaxUnsentBytesPerWatcher = size_t{4} << 20;
+inline constexpr size_t kMaxInFlightPerWatcher = 100000;
+
+// Undelivered tries of a tick are remembered for this many jobs of a group; a job beyond it is
+// tried again without a pause.
+inline constexpr size_t kMaxBackoffsPerGroup = 100000;
+inline constexpr absl::Duration kMinUndeliveredBackoff = absl::Milliseconds(100);
+inline constexpr absl::Duration kMaxUndeliveredBackoff = absl::Seconds(5);
+
+// ListJobs calls being answered or waiting to be; more are refused with ResourceExhausted.
+inline constexpr int kMaxPendingLists = 1000;
+// Largest answer to ListJobs (bytes of records); a larger one is refused with ResourceExhausted.
+inline constexpr size_t kMaxListBytes = size_t{1} << 30;
+
+// Prefix deletes whose records are still being purged; more are refused with ResourceExhausted.
+inline constexpr size_t kMaxPendingPrefixDeletes = 1000;
+// Jobs purged by one turn.
+inline constexpr size_t kPurgeSlice = 500;
+
+// Ids reserved by one write of the id record.
+inline constexpr uint64_t kJobIdReserve = 1000000;
+
+// Longest sleep of the loop, so that a stepped wall clock is noticed.
+inline constexpr absl::Duration kMaxLoopSleep = absl::Seconds(1);
+// Pause before a write is tried again that the store refused because it would have had to wait.
+inline constexpr absl::Duration kWriteRetryPause = absl::Milliseconds(1);
+
+}  // namespace belfry

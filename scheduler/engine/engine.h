@@ -1,0 +1,163 @@
+#pragma once
+
+// Engine: decides when a job fires and when it is forgotten. A state machine without threads,
+// clocks or waiting: an event and the time go in, a batch to write and effects come out.
+//
+// The life of a job. Every live job is in exactly one place (I1):
+//   on disk only  -> queued     its group's window reaches its index entry
+//   queued        -> loading    it is due and a watcher of its group has room
+//   loading       -> ready      its record was read; unless it is gone or was moved meanwhile
+//   ready         -> sent       the turn was written; the trigger is on its stream
+//   sent          -> settled    answered: its next tick is written, or the job is deleted
+//   sent          -> queued     its stream ended: another watcher gets it, or it waits on disk
+// A job is settled in one batch: counter, old index entry, new index entry.
+//
+// Not thread-safe: belongs to the loop. Reads that the loop makes through it (names, counters) hit
+// what the submitting thread has just read.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "scheduler/engine/events.h"
+#include "scheduler/engine/watch_registry.h"
+#include "scheduler/engine/window.h"
+#include "scheduler/store/store.h"
+#include "scheduler/store/turn_batch.h"
+
+namespace belfry {
+
+class Engine {
+ public:
+  // `store` is borrowed and must outlive the engine.
+  explicit Engine(Store* store);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Reads format, ids, groups and pending prefix deletes. FailedPrecondition if the format is newer
+  // than this program; DataLoss if a record does not parse. Afterwards the batch may hold the first
+  // records of a new store, to be written by the first turn. REQUIRES: called once, first.
+  absl::Status Recover();
+
+  // Takes one event.
+  void Step(Event event, absl::Time now);
+
+  // Starts what is due. Called once per turn, after its events.
+  void RunDue(absl::Time now);
+
+  // What must be written before Release.
+  const Batch& batch() const { return batch_.batch(); }
+  // Whether the batch holds what a reply will tell of: then it must be made durable for them.
+  bool batch_is_foreground() const { return foreground_; }
+
+  // Ends the turn: forgets the batch and returns its effects. REQUIRES: the batch was written.
+  Effects Release(absl::Time now);
+
+  // Whether another turn should follow at once.
+  bool HasWork() const { return !touched_.empty(); }
+  // When the next queued job is due that can be started; nullopt if there is none.
+  std::optional<absl::Time> NextDue() const;
+
+  const PrefixDeletes& prefix_deletes() const { return prefix_deletes_; }
+
+  // Checks what must hold between turns (see I1, I2 above and Window); CHECKs if it does not.
+  // Costs time in proportion to what is in memory; for tests.
+  void CheckInvariants() const;
+
+  // Entries in memory, queued or in flight; for tests of what memory holds.
+  size_t resident_count() const;
+
+ private:
+  struct Group;
+  struct InFlight;
+  struct Tries {
+    int count = 0;
+    absl::Time not_before;
+  };
+
+  // Requests (engine_requests.cc).
+  void On(ScheduleEvent& event, absl::Time now);
+  void On(DeleteEvent& event, absl::Time now);
+  void On(DeletePrefixEvent& event, absl::Time now);
+  void On(PurgeEvent& event, absl::Time now);
+  absl::Status Schedule(ScheduleEvent& event);
+  absl::Status Delete(const DeleteEvent& event);
+  absl::Status DeletePrefix(const std::string& prefix);
+  absl::Status Purge(const PurgeEvent& event);
+  // The entry of a live job; nullopt if there is none. `stale` gets the entry of a job that a
+  // prefix delete covers and whose records are still there.
+  absl::StatusOr<std::optional<NameEntry>> FindLive(const std::string& job_key,
+                                                    std::optional<NameEntry>* stale);
+  // Deletes a job's records, all but its name's, and forgets it in memory.
+  absl::Status EraseJob(const std::string& job_key, const NameEntry& entry);
+
+  // Delivery (engine_delivery.cc).
+  void On(AddWatcherEvent& event, absl::Time now);
+  void On(RemoveWatcherEvent& event, absl::Time now);
+  void On(SettleEvent& event, absl::Time now);
+  void On(WatcherDrainedEvent& event, absl::Time now);
+  void On(ScanResult& event, absl::Time now);
+  void On(LoadEvent& event, absl::Time now);
+  void StartDue(Group& group, absl::Time now, size_t* budget);
+  void Loaded(LoadedJob& job);
+  void Quarantine(InFlight& in_flight, LoadedJob& job);
+  void ReleaseReady(uint64_t job_id, absl::Time now, Effects* effects);
+  void FinishTick(InFlight& in_flight);
+  void RetryTick(InFlight& in_flight, absl::Time now);
+  void MoveTo(InFlight& in_flight, const Counter& counter);
+  void Undelivered(InFlight& in_flight, absl::Time now);
+  // Ends an in-flight entry and its reservation; the reference is invalid afterwards.
+  void Drop(InFlight& in_flight);
+
+  // Groups (engine.cc).
+  Group& EnsureGroup(const GroupKey& key);
+  Group* FindGroup(const std::string& group_key);
+  Group& GroupOf(uint32_t id);
+  void AddEntry(Group& group, Position position);
+  void Forget(Group& group, uint64_t job_id);
+  void RaiseMark(Group& group);
+  void Touch(const Group& group);
+  void Refresh(uint32_t group_id);
+  uint64_t NewJobId();
+  uint32_t NewGroupId();
+
+  absl::Status RecoverFormat();
+  absl::Status RecoverIds();
+  absl::Status RecoverGroups();
+  absl::Status RecoverPrefixDeletes();
+
+  Store* const store_;
+  TurnBatch batch_;
+  bool foreground_ = false;
+  Effects effects_;
+
+  absl::flat_hash_map<uint32_t, std::unique_ptr<Group>> groups_;
+  absl::flat_hash_map<std::string, uint32_t> group_ids_;  // encoded group key -> id
+  // Groups that can start a job, by when their first one is due.
+  TriggerQueue due_groups_;
+  // Groups whose place in due_groups_ may have changed.
+  absl::flat_hash_set<uint32_t> touched_;
+  uint32_t last_served_ = 0;  // for round robin between turns
+
+  WatchRegistry registry_;
+  absl::flat_hash_map<uint64_t, InFlight> in_flight_;  // by job id
+  std::vector<uint64_t> ready_;
+  size_t loading_ = 0;
+  absl::flat_hash_map<uint64_t, Tries> tries_;  // of jobs whose current tick was undelivered
+
+  PrefixDeletes prefix_deletes_;
+  uint64_t next_job_id_ = 1;
+  uint64_t reserved_job_id_ = 1;  // first id that is not reserved
+  uint32_t next_group_id_ = 1;
+  uint32_t reserved_group_id_ = 1;
+};
+
+}  // namespace belfry

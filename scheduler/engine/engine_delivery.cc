@@ -1,0 +1,258 @@
+// The engine's deliveries: watchers, what is due, loads, answers.
+
+#include <algorithm>
+#include <utility>
+
+#include "scheduler/base/check.h"
+#include "scheduler/base/limits.h"
+#include "scheduler/engine/engine_state.h"
+#include "spdlog/spdlog.h"
+
+namespace belfry {
+namespace {
+
+// The first undelivered try is followed at once by another; later ones wait, so that a
+// crash-looping app is not hammered.
+absl::Duration UndeliveredBackoff(int tries) {
+  if (tries < 2) return absl::ZeroDuration();
+  absl::Duration backoff = kMinUndeliveredBackoff;
+  for (int i = 2; i < tries && backoff < kMaxUndeliveredBackoff; ++i) backoff *= 2;
+  return std::min(backoff, kMaxUndeliveredBackoff);
+}
+
+}  // namespace
+
+void Engine::On(AddWatcherEvent& event, absl::Time) {
+  std::vector<uint32_t> groups;
+  for (const GroupKey& key : event.groups) groups.push_back(EnsureGroup(key).id);
+  registry_.Add(event.id, std::move(event.watcher), groups);
+  for (uint32_t id : groups) {
+    Group& group = GroupOf(id);
+    if (!group.window.open()) group.window.Open(group.mark);
+    Touch(group);
+  }
+}
+
+void Engine::On(RemoveWatcherEvent& event, absl::Time now) {
+  if (!registry_.Contains(event.id)) return;
+  std::vector<WatchRegistry::Unanswered> unanswered;
+  const std::vector<uint32_t> groups = registry_.Remove(event.id, &unanswered);
+  for (uint32_t id : groups) {
+    const auto it = groups_.find(id);
+    if (it == groups_.end() || registry_.HasWatchers(id)) continue;
+    Group& group = *it->second;
+    if (group.window.open()) group.window.Close();
+    Touch(group);
+    if (group.persisted) continue;
+    group_ids_.erase(group.key);
+    groups_.erase(it);
+  }
+  for (const auto& [trigger_id, job_id] : unanswered) {
+    const auto it = in_flight_.find(job_id);
+    if (it == in_flight_.end() || it->second.watcher != event.id ||
+        it->second.trigger_id != trigger_id) {
+      continue;  // deleted or overwritten meanwhile
+    }
+    Undelivered(it->second, now);
+  }
+}
+
+void Engine::On(WatcherDrainedEvent& event, absl::Time) {
+  const auto* groups = registry_.GroupsOf(event.id);
+  if (groups == nullptr) return;
+  for (uint32_t id : *groups) Touch(GroupOf(id));
+}
+
+void Engine::On(ScanResult& event, absl::Time) {
+  const auto it = groups_.find(event.group_id);
+  if (it == groups_.end()) return;
+  it->second->window.Fill(event, [this](uint64_t id) { return in_flight_.contains(id); });
+  Touch(*it->second);
+}
+
+void Engine::StartDue(Group& group, absl::Time now, size_t* budget) {
+  for (size_t started = 0; started < kMaxTriggersPerVisit; ++started) {
+    if (*budget == 0 || loading_ >= kMaxLoading) return;
+    const auto first = group.window.FirstDue();
+    if (!first.has_value() || *first > now) return;
+    const Position position = group.window.Pop();
+    if (const auto it = tries_.find(position.id);
+        it != tries_.end() && it->second.not_before > now) {
+      group.window.PutBack(position, it->second.not_before);
+      continue;
+    }
+    const auto watcher = registry_.Reserve(group.id);
+    if (!watcher.has_value()) {
+      group.window.PutBack(position, position.time);
+      return;
+    }
+    InFlight& in_flight = in_flight_[position.id];
+    in_flight.job_id = position.id;
+    in_flight.group_id = group.id;
+    in_flight.due = position.time;
+    in_flight.watcher = *watcher;
+    group.in_flight.insert(position);
+    ++loading_;
+    --*budget;
+    effects_.loads.push_back({position.id});
+  }
+}
+
+void Engine::On(LoadEvent& event, absl::Time) {
+  for (LoadedJob& job : event.jobs) Loaded(job);
+}
+
+void Engine::Loaded(LoadedJob& job) {
+  const auto it = in_flight_.find(job.job_id);
+  if (it == in_flight_.end() || it->second.state != InFlight::State::kLoading) return;
+  InFlight& in_flight = it->second;
+  Group& group = GroupOf(in_flight.group_id);
+  Touch(group);
+  switch (job.state) {
+    case LoadedJob::State::kUnreadable:
+      return Quarantine(in_flight, job);
+    case LoadedJob::State::kGone:
+      // Ids are never used again, so an entry that is still on disk can go.
+      batch_.DeleteDue(group.id, in_flight.position());
+      return Drop(in_flight);
+    case LoadedJob::State::kFound:
+      break;
+  }
+  if (prefix_deletes_.Covers(job.job_key, job.job_id)) return Drop(in_flight);
+  if (job.counter.has_value() && job.counter->due != in_flight.due) {
+    // The entry was read before the job moved on; its true place may have been passed over because
+    // the job seemed to be queued.
+    const Position moved{job.counter->due, job.job_id};
+    batch_.DeleteDue(group.id, in_flight.position());
+    Drop(in_flight);
+    group.window.Add(moved);
+    return;
+  }
+  in_flight.state = InFlight::State::kReady;
+  --loading_;
+  in_flight.job_key = std::move(job.job_key);
+  in_flight.spec = std::move(job.spec);
+  in_flight.has_counter = job.counter.has_value();
+  in_flight.progress = job.counter.has_value() ? job.counter->progress : Progress{};
+  in_flight.tick = job.counter.has_value() ? job.counter->tick : in_flight.due;
+  in_flight.message = std::move(job.message);
+  ready_.push_back(job.job_id);
+}
+
+void Engine::Quarantine(InFlight& in_flight, LoadedJob& job) {
+  spdlog::error("job record set aside job_id={} error=\"{}\"", job.job_id, job.error);
+  batch_.PutQuarantine(Table::kJobs, EncodeId(job.job_id), std::move(job.raw));
+  batch_.DeleteDue(in_flight.group_id, in_flight.position());
+  Drop(in_flight);
+}
+
+void Engine::ReleaseReady(uint64_t job_id, absl::Time now, Effects* effects) {
+  const auto it = in_flight_.find(job_id);
+  // Deleted or overwritten in the turn that loaded it: never released.
+  if (it == in_flight_.end() || it->second.state != InFlight::State::kReady) return;
+  InFlight& in_flight = it->second;
+  if (!registry_.Contains(in_flight.watcher)) {
+    const auto other = registry_.Reserve(in_flight.group_id);
+    if (!other.has_value()) {
+      Group& group = GroupOf(in_flight.group_id);
+      const Position position = in_flight.position();
+      Drop(in_flight);
+      group.window.PutBack(position, now);
+      Touch(group);
+      return;
+    }
+    in_flight.watcher = *other;
+  }
+  in_flight.trigger_id = registry_.Assign(in_flight.watcher, job_id);
+  in_flight.state = InFlight::State::kSent;
+  in_flight.message.set_id(in_flight.trigger_id);
+  effects->sends.push_back(
+      {registry_.watcher(in_flight.watcher), std::exchange(in_flight.message, {})});
+}
+
+void Engine::On(SettleEvent& event, absl::Time now) {
+  const auto job_id = registry_.Release(event.id, event.trigger_id);
+  if (!job_id.has_value()) {
+    spdlog::debug("answer to an unknown trigger ignored watcher={} trigger={}", event.id,
+                  event.trigger_id);
+    return;
+  }
+  // The watcher has room for one more, in each of its groups.
+  for (uint32_t id : *registry_.GroupsOf(event.id)) Touch(GroupOf(id));
+  const auto it = in_flight_.find(*job_id);
+  if (it == in_flight_.end() || it->second.watcher != event.id ||
+      it->second.trigger_id != event.trigger_id) {
+    return;  // deleted or overwritten while in flight
+  }
+  InFlight& in_flight = it->second;
+  if (prefix_deletes_.Covers(in_flight.job_key, *job_id)) return Drop(in_flight);
+  tries_.erase(*job_id);
+  ++GroupOf(in_flight.group_id).settled_since_mark;
+  const FailurePolicy& policy = in_flight.spec.policy;
+  const bool retry =
+      event.outcome == Outcome::kFailed && !policy.drop &&
+      (!policy.max_retries.has_value() || in_flight.progress.attempts < *policy.max_retries);
+  if (retry) return RetryTick(in_flight, now);
+  FinishTick(in_flight);
+}
+
+void Engine::FinishTick(InFlight& in_flight) {
+  Counter counter;
+  counter.progress.count = in_flight.progress.count + 1;
+  counter.progress.last_trigger = in_flight.tick;
+  const auto next = NextTick(in_flight.spec, counter.progress);
+  if (next.has_value()) {
+    counter.tick = counter.due = *next;
+    return MoveTo(in_flight, counter);
+  }
+  batch_.DeleteName(in_flight.job_key);
+  batch_.DeleteJob(in_flight.job_id);
+  if (in_flight.has_counter) batch_.DeleteCounter(in_flight.job_id);
+  batch_.DeleteDue(in_flight.group_id, in_flight.position());
+  Drop(in_flight);
+}
+
+void Engine::RetryTick(InFlight& in_flight, absl::Time now) {
+  Counter counter;
+  counter.progress = in_flight.progress;
+  ++counter.progress.attempts;
+  counter.tick = in_flight.tick;
+  // A retry counts from the moment of the failure, not from the planned time.
+  counter.due = std::max(now + in_flight.spec.policy.interval, in_flight.tick);
+  MoveTo(in_flight, counter);
+}
+
+void Engine::MoveTo(InFlight& in_flight, const Counter& counter) {
+  Group& group = GroupOf(in_flight.group_id);
+  const uint64_t job_id = in_flight.job_id;
+  batch_.PutCounter(job_id, counter);
+  // In this order: the two may be the same entry.
+  batch_.DeleteDue(group.id, in_flight.position());
+  Drop(in_flight);
+  AddEntry(group, {counter.due, job_id});
+}
+
+void Engine::Undelivered(InFlight& in_flight, absl::Time now) {
+  Group& group = GroupOf(in_flight.group_id);
+  const Position position = in_flight.position();
+  Drop(in_flight);
+  absl::Time not_before = absl::InfinitePast();
+  if (tries_.contains(position.id) || tries_.size() < kMaxBackoffsPerGroup) {
+    Tries& tries = tries_[position.id];
+    ++tries.count;
+    tries.not_before = now + UndeliveredBackoff(tries.count);
+    not_before = tries.not_before;
+  }
+  group.window.PutBack(position, not_before);
+  Touch(group);
+}
+
+void Engine::Drop(InFlight& in_flight) {
+  if (in_flight.state == InFlight::State::kLoading) --loading_;
+  if (in_flight.state != InFlight::State::kSent) registry_.Unreserve(in_flight.watcher);
+  GroupOf(in_flight.group_id).in_flight.erase(in_flight.position());
+  const uint64_t job_id = in_flight.job_id;
+  in_flight_.erase(job_id);
+}
+
+}  // namespace belfry

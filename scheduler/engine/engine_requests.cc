@@ -1,0 +1,153 @@
+// The engine's requests: schedule, delete, delete by prefix, purge.
+
+#include <utility>
+
+#include "scheduler/base/check.h"
+#include "scheduler/base/limits.h"
+#include "scheduler/base/status_macros.h"
+#include "scheduler/engine/engine_state.h"
+#include "spdlog/fmt/fmt.h"
+#include "spdlog/spdlog.h"
+
+namespace belfry {
+namespace {
+
+// The group's part of an encoded job key: kind, namespace and target.
+absl::StatusOr<std::string> GroupPart(const std::string& job_key) {
+  std::string_view rest(job_key);
+  if (!rest.empty()) rest.remove_prefix(1);
+  if (!TakePart(&rest).has_value() || !TakePart(&rest).has_value()) {
+    return absl::DataLossError("a job key of the names table is malformed");
+  }
+  return job_key.substr(0, job_key.size() - rest.size());
+}
+
+}  // namespace
+
+void Engine::On(ScheduleEvent& event, absl::Time) {
+  absl::Status status = Schedule(event);
+  effects_.answers.push_back({std::move(event.reply), std::move(status)});
+}
+
+absl::Status Engine::Schedule(ScheduleEvent& event) {
+  std::optional<NameEntry> old;  // whose records must go
+  ASSIGN_OR_RETURN(const auto live, FindLive(event.job_key, &old));
+  if (live.has_value()) {
+    if (!event.overwrite) {
+      return absl::AlreadyExistsError(
+          fmt::format("job already exists: '{}'", DisplayName(event.key)));
+    }
+    old = live;
+  }
+  if (store_->write_pressure() == WritePressure::kRefuseNewWork) {
+    return absl::ResourceExhaustedError(
+        "the store cannot take new jobs now: it is behind with flushing; try again");
+  }
+  if (old.has_value()) {
+    RETURN_IF_ERROR(EraseJob(event.job_key, *old));
+    foreground_ = true;
+  }
+  const auto first = NextTick(event.spec, Progress{});
+  if (!first.has_value()) {
+    // Its expiration precedes its first tick: accepted, and over at once.
+    if (old.has_value()) batch_.DeleteName(event.job_key);
+    return absl::OkStatus();
+  }
+  Group& group = EnsureGroup(event.key.group);
+  const uint64_t id = NewJobId();
+  batch_.PutName(event.job_key, {id, *first});
+  batch_.PutJob(id, std::move(event.record));
+  AddEntry(group, {*first, id});
+  foreground_ = true;
+  return absl::OkStatus();
+}
+
+void Engine::On(DeleteEvent& event, absl::Time) {
+  absl::Status status = Delete(event);
+  effects_.answers.push_back({std::move(event.reply), std::move(status)});
+}
+
+absl::Status Engine::Delete(const DeleteEvent& event) {
+  std::optional<NameEntry> stale;
+  ASSIGN_OR_RETURN(const auto live, FindLive(event.job_key, &stale));
+  if (!live.has_value()) return absl::OkStatus();
+  RETURN_IF_ERROR(EraseJob(event.job_key, *live));
+  batch_.DeleteName(event.job_key);
+  foreground_ = true;
+  return absl::OkStatus();
+}
+
+void Engine::On(DeletePrefixEvent& event, absl::Time) {
+  absl::Status status = DeletePrefix(event.prefix);
+  effects_.answers.push_back({std::move(event.reply), std::move(status)});
+}
+
+absl::Status Engine::DeletePrefix(const std::string& prefix) {
+  CHECK(!prefix.empty()) << "an empty prefix would delete every job";
+  const bool known = prefix_deletes_.CeilingOf(prefix).has_value();
+  if (!known && prefix_deletes_.size() >= kMaxPendingPrefixDeletes) {
+    return absl::ResourceExhaustedError(fmt::format(
+        "{} prefix deletes are still being carried out; try again", kMaxPendingPrefixDeletes));
+  }
+  const uint64_t ceiling = next_job_id_ - 1;
+  batch_.PutPrefixDelete(prefix, ceiling);
+  prefix_deletes_.Add(prefix, ceiling);
+  effects_.prefix_deletes_changed = true;
+  effects_.purges.push_back({prefix, ceiling, prefix});
+  foreground_ = true;
+  return absl::OkStatus();
+}
+
+void Engine::On(PurgeEvent& event, absl::Time) {
+  // A later delete of the same prefix raised the ceiling and started its own purge.
+  if (prefix_deletes_.CeilingOf(event.request.prefix) != event.request.ceiling) return;
+  if (absl::Status status = Purge(event); !status.ok()) {
+    // The jobs stay hidden; the purge is taken up again by the next start.
+    spdlog::error("purge of deleted jobs stopped error=\"{}\"", status.ToString());
+  }
+}
+
+absl::Status Engine::Purge(const PurgeEvent& event) {
+  const PurgeRequest& request = event.request;
+  for (const PurgeEvent::Job& job : event.jobs) {
+    if (job.job_id > request.ceiling) continue;
+    ASSIGN_OR_RETURN(const auto entry, batch_.GetName(job.job_key));
+    // A newer job of the same name must not be touched; its old records went when it came.
+    if (!entry.has_value() || entry->job_id != job.job_id) continue;
+    RETURN_IF_ERROR(EraseJob(job.job_key, *entry));
+    batch_.DeleteName(job.job_key);
+  }
+  if (!event.done) {
+    effects_.purges.push_back({request.prefix, request.ceiling, event.next});
+    return absl::OkStatus();
+  }
+  batch_.DeletePrefixDelete(request.prefix);
+  prefix_deletes_.Remove(request.prefix);
+  effects_.prefix_deletes_changed = true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<NameEntry>> Engine::FindLive(const std::string& job_key,
+                                                          std::optional<NameEntry>* stale) {
+  ASSIGN_OR_RETURN(auto entry, batch_.GetName(job_key));
+  if (!entry.has_value()) return std::nullopt;
+  if (!prefix_deletes_.Covers(job_key, entry->job_id)) return entry;
+  *stale = entry;
+  return std::nullopt;
+}
+
+absl::Status Engine::EraseJob(const std::string& job_key, const NameEntry& entry) {
+  ASSIGN_OR_RETURN(const auto counter, batch_.GetCounter(entry.job_id));
+  ASSIGN_OR_RETURN(const auto group_key, GroupPart(job_key));
+  Group* group = FindGroup(group_key);
+  if (group == nullptr) {
+    return absl::DataLossError(fmt::format("job {} has no group record", entry.job_id));
+  }
+  batch_.DeleteJob(entry.job_id);
+  if (counter.has_value()) batch_.DeleteCounter(entry.job_id);
+  batch_.DeleteDue(group->id, {counter.has_value() ? counter->due : entry.first_due, entry.job_id});
+  Forget(*group, entry.job_id);
+  return absl::OkStatus();
+}
+
+}  // namespace belfry

@@ -1,0 +1,45 @@
+#pragma once
+
+// The engine's private state, shared by its source files.
+
+#include <string>
+
+#include "absl/container/btree_set.h"
+#include "scheduler/engine/engine.h"
+
+namespace belfry {
+
+struct Engine::Group {
+  uint32_t id = 0;
+  std::string key;         // encoded group key
+  bool persisted = false;  // has a record; a group that never had a job has none
+  // No unsettled index entry lies before this; as recorded on disk.
+  absl::Time mark = absl::InfiniteFuture();
+  Window window;
+  absl::btree_set<Position> in_flight;  // index positions
+  size_t settled_since_mark = 0;
+};
+
+struct Engine::InFlight {
+  enum class State { kLoading, kReady, kSent };
+  uint64_t job_id = 0;
+  uint32_t group_id = 0;
+  absl::Time due;  // index position
+  State state = State::kLoading;
+  WatcherId watcher = 0;    // reserved, then sent to
+  uint64_t trigger_id = 0;  // once sent
+  // Once loaded.
+  std::string job_key;
+  JobSpec spec;
+  Progress progress;
+  absl::Time tick;  // scheduled time
+  bool has_counter = false;
+  dapr::proto::scheduler::v1::WatchJobsResponse message;  // until sent
+
+  Position position() const { return {due, job_id}; }
+};
+
+// Settled ticks after which a group's mark is raised, so that a restart skips their tombstones.
+inline constexpr size_t kSettledPerMark = 4096;
+
+}  // namespace belfry

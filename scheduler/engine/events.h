@@ -1,0 +1,138 @@
+#pragma once
+
+// What goes into the engine and what comes out of it.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "scheduler/engine/prefix_deletes.h"
+#include "scheduler/engine/watcher.h"
+#include "scheduler/engine/window.h"
+#include "scheduler/job/job_key.h"
+#include "scheduler/job/job_spec.h"
+#include "scheduler/store/record_codec.h"
+
+namespace belfry {
+
+// How a watcher answered a trigger.
+enum class Outcome { kSuccess, kFailed };
+
+// Told once the answer to a request is known and true: a reply never tells of a state that a power
+// cut can undo. Must not block.
+using Reply = absl::AnyInvocable<void(absl::Status)>;
+
+struct ScheduleEvent {
+  JobKey key;
+  std::string job_key;  // EncodeJobKey(key)
+  std::string record;   // JobRecord
+  JobSpec spec;
+  bool overwrite = false;
+  Reply reply;
+};
+
+struct DeleteEvent {
+  JobKey key;
+  std::string job_key;
+  Reply reply;
+};
+
+struct DeletePrefixEvent {
+  std::string prefix;  // of encoded job keys
+  Reply reply;
+};
+
+struct AddWatcherEvent {
+  WatcherId id = 0;
+  std::shared_ptr<Watcher> watcher;
+  std::vector<GroupKey> groups;
+};
+
+struct RemoveWatcherEvent {
+  WatcherId id = 0;
+};
+
+struct SettleEvent {
+  WatcherId id = 0;
+  uint64_t trigger_id = 0;
+  Outcome outcome = Outcome::kSuccess;
+};
+
+struct WatcherDrainedEvent {
+  WatcherId id = 0;
+};
+
+// Asks a reader for a job that is about to be delivered.
+struct LoadRequest {
+  uint64_t job_id = 0;
+};
+
+// What a reader found.
+struct LoadedJob {
+  enum class State { kFound, kGone, kUnreadable };
+  uint64_t job_id = 0;
+  State state = State::kGone;
+  // If found.
+  std::string job_key;
+  JobSpec spec;
+  std::optional<Counter> counter;
+  dapr::proto::scheduler::v1::WatchJobsResponse message;  // id still unset
+  // If unreadable.
+  std::string error;
+  std::string raw;
+};
+
+struct LoadEvent {
+  std::vector<LoadedJob> jobs;
+  size_t bytes = 0;  // of payloads, for the readers' budget
+};
+
+// Asks a reader for jobs under a prefix that are to be purged.
+struct PurgeRequest {
+  std::string prefix;
+  uint64_t ceiling = 0;
+  std::string from;  // first key to look at
+};
+
+struct PurgeEvent {
+  PurgeRequest request;
+  struct Job {
+    std::string job_key;
+    uint64_t job_id;
+  };
+  std::vector<Job> jobs;
+  std::string next;  // where the next slice begins
+  bool done = false;
+};
+
+using Event =
+    std::variant<ScheduleEvent, DeleteEvent, DeletePrefixEvent, AddWatcherEvent, RemoveWatcherEvent,
+                 SettleEvent, WatcherDrainedEvent, ScanResult, LoadEvent, PurgeEvent>;
+
+struct Answer {
+  Reply reply;
+  absl::Status status;
+};
+
+struct Send {
+  std::shared_ptr<Watcher> watcher;
+  dapr::proto::scheduler::v1::WatchJobsResponse message;
+};
+
+// What a turn brings about. The rule that matters: nothing of this may be done before the turn's
+// batch is written, and no answer may be given before everything written so far is durable.
+struct Effects {
+  std::vector<Answer> answers;
+  std::vector<Send> sends;
+  std::vector<ScanRequest> scans;
+  std::vector<LoadRequest> loads;
+  std::vector<PurgeRequest> purges;
+  bool prefix_deletes_changed = false;
+};
+
+}  // namespace belfry

@@ -1,0 +1,76 @@
+#pragma once
+
+// WatchRegistry: which watchers can receive which groups, whose turn it is, and what each has
+// outstanding. Round robin is strict per group, in the order in which watchers came.
+// Not thread-safe: belongs to the loop.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "scheduler/engine/watcher.h"
+
+namespace belfry {
+
+class WatchRegistry {
+ public:
+  // A trigger that a removed watcher had not answered.
+  struct Unanswered {
+    uint64_t trigger_id;
+    uint64_t job_id;
+  };
+
+  // Adds a watcher to groups; a group named twice gets two turns.
+  void Add(WatcherId id, std::shared_ptr<Watcher> watcher, const std::vector<uint32_t>& groups);
+
+  // Removes a watcher; returns its groups. REQUIRES: Contains(id). Unanswered triggers are appended
+  // in the order in which they were sent.
+  std::vector<uint32_t> Remove(WatcherId id, std::vector<Unanswered>* unanswered);
+
+  bool Contains(WatcherId id) const { return watchers_.contains(id); }
+  bool HasWatchers(uint32_t group) const { return groups_.contains(group); }
+  const std::vector<uint32_t>* GroupsOf(WatcherId id) const;
+
+  // Whether some watcher of the group has room for a trigger.
+  bool HasCredit(uint32_t group) const;
+
+  // Reserves room for one trigger on the next watcher in turn that has some; nullopt if none has.
+  std::optional<WatcherId> Reserve(uint32_t group);
+  // Gives a reservation back. Does nothing if the watcher is gone.
+  void Unreserve(WatcherId id);
+
+  // Turns a reservation into a trigger that awaits its answer; returns the trigger's id, counted
+  // from 1 for each watcher. REQUIRES: Contains(id) and a reservation.
+  uint64_t Assign(WatcherId id, uint64_t job_id);
+
+  // Takes the answer to a trigger: the job's id, or nullopt if the trigger is unknown.
+  std::optional<uint64_t> Release(WatcherId id, uint64_t trigger_id);
+
+  // REQUIRES: Contains(id).
+  const std::shared_ptr<Watcher>& watcher(WatcherId id) const;
+
+  size_t watcher_count() const { return watchers_.size(); }
+
+ private:
+  struct State {
+    std::shared_ptr<Watcher> watcher;
+    std::vector<uint32_t> groups;
+    absl::flat_hash_map<uint64_t, uint64_t> in_flight;  // trigger id -> job id
+    size_t reserved = 0;
+    uint64_t last_trigger_id = 0;
+  };
+  struct Members {
+    std::vector<WatcherId> ids;
+    size_t cursor = 0;  // whose turn is next
+  };
+
+  static bool HasRoom(const State& state);
+
+  absl::flat_hash_map<WatcherId, State> watchers_;
+  absl::flat_hash_map<uint32_t, Members> groups_;
+};
+
+}  // namespace belfry

@@ -1,0 +1,99 @@
+#pragma once
+
+// Window: the stretch of one group's time index that is held in memory.
+//
+// The index on disk holds every unsettled tick of the group. The window covers the entries before
+// `end`; later ones are on disk only. Invariants, for a window that is open:
+//   W1 every index entry before `end` is queued here, in flight, or of a job that is gone;
+//   W2 `end` is a position, never a bare time: a million ticks may share one instant;
+//   W3 no unsettled entry lies before `mark`, neither in memory nor on disk.
+// Entries beyond `end` may be queued too (they were added while a stretch was being read); the scan
+// that reaches them finds them resident and skips them.
+// Not thread-safe.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "scheduler/engine/trigger_queue.h"
+
+namespace belfry {
+
+// Asks a reader for index entries of a group from a position on.
+struct ScanRequest {
+  uint32_t group_id = 0;
+  uint64_t generation = 0;  // tells apart scans before and after a window was closed
+  Position from;
+  size_t limit = 0;
+};
+
+struct ScanResult {
+  uint32_t group_id = 0;
+  uint64_t generation = 0;
+  std::vector<Position> entries;
+  bool reached_end = false;  // there are no entries after these
+};
+
+class Window {
+ public:
+  // Whether the window may be filled: its group has watchers.
+  bool open() const { return open_; }
+
+  // Opens an empty window whose entries begin at `mark`.
+  void Open(absl::Time mark);
+  // Forgets all entries; they stay on disk. A pending scan's result will be ignored.
+  void Close();
+
+  // Takes note of an index entry that was written. Does nothing while closed or beyond the end.
+  // REQUIRES: the id is not queued.
+  void Add(Position position);
+
+  // Puts back an entry that was popped and not settled, not to be tried before `not_before`.
+  void PutBack(Position position, absl::Time not_before);
+
+  // Forgets a job: it was deleted, overwritten or moved.
+  void Remove(uint64_t id);
+
+  bool Contains(uint64_t id) const { return queue_.Contains(id); }
+  size_t size() const { return queue_.size(); }
+
+  // When the first entry is due, if one is queued. An entry beyond the end waits until the scan
+  // has told what lies before it.
+  std::optional<absl::Time> FirstDue() const;
+
+  // Takes the first entry; the result is its index position. REQUIRES: FirstDue().
+  Position Pop();
+
+  // The scan that is needed now, if any; the caller must carry it out and call Fill.
+  std::optional<ScanRequest> NextScan(uint32_t group_id);
+
+  // Takes a scan's entries, except those for which `known` is true (in flight).
+  void Fill(const ScanResult& result, const std::function<bool(uint64_t)>& known);
+
+  // The earliest index position that is queued here, delayed here, or still to be scanned.
+  Position Lowest() const;
+
+ private:
+  struct Delayed {
+    absl::Time due;         // index position
+    absl::Time not_before;  // queued at this time
+  };
+
+  void Queue(Position position);
+  void Shrink();
+  Position IndexPosition(Position queued) const;
+
+  bool open_ = false;
+  bool scan_pending_ = false;
+  uint64_t generation_ = 0;
+  Position end_;
+  // Earliest entry that was left on disk while a scan was pending; the scan's end is cut to it.
+  Position scan_cap_;
+  TriggerQueue queue_;
+  // Queued entries whose place in the queue is not their index position.
+  absl::flat_hash_map<uint64_t, Delayed> delayed_;
+};
+
+}  // namespace belfry

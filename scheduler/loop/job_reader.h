@@ -1,0 +1,40 @@
+#pragma once
+
+// Reads that the loop never makes itself: stretches of the index, jobs about to be delivered, jobs
+// to be purged, and what Get and List show.
+// Thread safety: all functions may be called from any thread.
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "belfry/storage/v1/records.pb.h"
+#include "scheduler/engine/events.h"
+#include "scheduler/engine/prefix_deletes.h"
+#include "scheduler/store/store.h"
+
+namespace belfry {
+
+// Index entries of a group from a position on.
+absl::StatusOr<ScanResult> ScanIndex(const Store& store, const ScanRequest& request);
+
+// One job for delivery. `bytes` gets the size of what was read. A record that does not parse is
+// reported in the result; an error means that the store could not be read.
+absl::StatusOr<LoadedJob> LoadJob(const Store& store, uint64_t job_id, size_t* bytes);
+
+// One slice of a purge. Also warms what the loop will read to purge it.
+absl::StatusOr<PurgeEvent> ScanPurge(const Store& store, const PurgeRequest& request);
+
+// One job as it was accepted; NotFound if there is none or a prefix delete covers it.
+absl::StatusOr<storage::v1::JobRecord> ReadJob(const Store& store, const PrefixDeletes& deleted,
+                                               const std::string& job_key);
+
+// The jobs under a prefix in key order, as of one instant. ResourceExhausted if their records are
+// larger than `max_bytes` together. A record that does not parse is logged and left out.
+absl::StatusOr<std::vector<storage::v1::JobRecord>> ListJobs(const Store& store,
+                                                             const PrefixDeletes& deleted,
+                                                             const std::string& prefix,
+                                                             size_t max_bytes);
+
+}  // namespace belfry

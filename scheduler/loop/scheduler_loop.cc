@@ -1,0 +1,420 @@
+#include "scheduler/loop/scheduler_loop.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <utility>
+
+#include "scheduler/base/check.h"
+#include "scheduler/base/limits.h"
+#include "scheduler/base/mutex.h"
+#include "scheduler/base/status_macros.h"
+#include "scheduler/engine/engine.h"
+#include "scheduler/loop/job_reader.h"
+#include "scheduler/loop/mailbox.h"
+#include "scheduler/loop/syncer.h"
+#include "scheduler/loop/task_runner.h"
+#include "spdlog/fmt/fmt.h"
+#include "spdlog/spdlog.h"
+
+namespace belfry {
+namespace {
+
+absl::Status Stopping() { return absl::UnavailableError("the scheduler is stopping"); }
+
+// Answers a request that the engine will not see.
+void Refuse(Event& event, const absl::Status& status) {
+  if (auto* schedule = std::get_if<ScheduleEvent>(&event)) return schedule->reply(status);
+  if (auto* erase = std::get_if<DeleteEvent>(&event)) return erase->reply(status);
+  if (auto* prefix = std::get_if<DeletePrefixEvent>(&event)) return prefix->reply(status);
+}
+
+}  // namespace
+
+class SchedulerLoop::Impl {
+ public:
+  Impl(Store* store, Clock* clock, LoopOptions options)
+      : store_(store),
+        clock_(clock),
+        options_(std::move(options)),
+        engine_(store),
+        syncer_(store, clock, options_.max_unsynced,
+                [this](const absl::Status& status) { Fatal(status); }) {
+    NoteTurn();
+  }
+
+  ~Impl() { Stop().IgnoreError(); }
+
+  absl::Status Recover() { return engine_.Recover(); }
+
+  void Start() {
+    started_ = true;
+    syncer_.Start();
+    loaders_.Start(options_.payload_readers);
+    scanners_.Start(1);
+    listers_.Start(1);
+    thread_ = std::thread([this] { LoopThreadMain(); });
+  }
+
+  absl::Status Stop() {
+    mailbox_.Close();
+    if (thread_.joinable()) {
+      thread_.join();
+    } else {
+      Drain();
+    }
+    {
+      MutexLock lock(&budget_mutex_);
+      stopping_ = true;
+      budget_freed_.SignalAll();
+    }
+    loaders_.Stop();
+    scanners_.Stop();
+    listers_.Stop();
+    return syncer_.Stop();
+  }
+
+  // Hands a request to the loop, or refuses it.
+  void Submit(Event event, size_t bytes) {
+    switch (mailbox_.Submit(event, bytes)) {
+      case Mailbox::Result::kAccepted:
+        return;
+      case Mailbox::Result::kFull:
+        return Refuse(event, absl::ResourceExhaustedError(fmt::format(
+                                 "too many requests are waiting (limits: {} requests, {} bytes)",
+                                 kMaxMailboxEvents, kMaxMailboxBytes)));
+      case Mailbox::Result::kClosed:
+        return Refuse(event, Stopping());
+    }
+  }
+  void SubmitReserved(Event event) { mailbox_.SubmitReserved(std::move(event)); }
+
+  // Reads what the loop will look up for this job, so that the loop finds it in memory.
+  absl::Status Warm(const std::string& job_key, bool with_counter) const {
+    ASSIGN_OR_RETURN(const auto name, store_->Get(Table::kNames, job_key));
+    if (!name.has_value() || !with_counter) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const auto entry, DecodeName(*name));
+    return store_->Get(Table::kCounters, EncodeId(entry.job_id)).status();
+  }
+
+  void Get(const JobKey& key, GetReply reply) {
+    const auto deleted = published_deletes();
+    auto record = ReadJob(*store_, *deleted, EncodeJobKey(key));
+    AnswerRead(std::move(record), std::move(reply));
+  }
+
+  void List(std::string prefix, size_t max_bytes, ListReply reply) {
+    if (pending_lists_.fetch_add(1) >= kMaxPendingLists) {
+      --pending_lists_;
+      return reply(absl::ResourceExhaustedError(
+          fmt::format("{} lists are waiting already", kMaxPendingLists)));
+    }
+    listers_.Submit([this, prefix = std::move(prefix), max_bytes,
+                     guard = ListGuard(this, std::move(reply))]() mutable {
+      const auto deleted = published_deletes();
+      AnswerRead(ListJobs(*store_, *deleted, prefix, max_bytes), guard.Take());
+    });
+  }
+
+  WatcherId NewWatcherId() { return ++last_watcher_id_; }
+
+  absl::Duration RunOnce() {
+    if (failed_) return DropAll();
+    const absl::Time now = clock_->Now();
+    // A batch that the store refused to take must be written before anything else happens.
+    if (!holding_) {
+      for (Event& event : mailbox_.Take(kMaxEventsPerTurn)) {
+        if (const auto* load = std::get_if<LoadEvent>(&event)) FreeBudget(load->bytes);
+        engine_.Step(std::move(event), now);
+      }
+      engine_.RunDue(now);
+    }
+    const absl::Status written = Write();
+    holding_ = absl::IsResourceExhausted(written);
+    if (holding_) {
+      NoteTurn();
+      return kWriteRetryPause;
+    }
+    if (!written.ok()) {
+      failed_ = true;
+      Fatal(written);
+      syncer_.Fail(written);
+      for (Answer& answer : engine_.Release(now).answers) answer.reply(Unwritten());
+      return absl::ZeroDuration();
+    }
+    CarryOut(engine_.Release(now));
+    NoteTurn();
+    return SleepTime();
+  }
+
+  bool RunReaders() { return scanners_.RunOnce() || loaders_.RunOnce() || listers_.RunOnce(); }
+  bool RunSyncer() { return syncer_.RunOnce(); }
+  const Engine& engine() const { return engine_; }
+
+  absl::Duration SinceLastTurn() const {
+    return clock_->Monotonic() - absl::Nanoseconds(last_turn_ns_.load());
+  }
+
+ private:
+  // Sees to it that a list is answered and counted down, even if its task is dropped.
+  class ListGuard {
+   public:
+    ListGuard(Impl* impl, ListReply reply) : impl_(impl), reply_(std::move(reply)) {}
+    ListGuard(ListGuard&& other) noexcept
+        : impl_(std::exchange(other.impl_, nullptr)), reply_(std::move(other.reply_)) {}
+    ~ListGuard() {
+      if (impl_ == nullptr) return;
+      --impl_->pending_lists_;
+      reply_(Stopping());
+    }
+    ListReply Take() {
+      --std::exchange(impl_, nullptr)->pending_lists_;
+      return std::move(reply_);
+    }
+
+   private:
+    Impl* impl_;
+    ListReply reply_;
+  };
+
+  static absl::Status Unwritten() {
+    return absl::UnavailableError(
+        "the store has failed; whether the request was carried out is "
+        "unknown");
+  }
+
+  void LoopThreadMain() {
+    for (;;) {
+      const absl::Duration sleep = RunOnce();
+      if (mailbox_.closed() && mailbox_.empty() && !holding_) return;
+      if (sleep > absl::ZeroDuration()) mailbox_.Wait(sleep);
+    }
+  }
+
+  // Takes what is left in a closed mailbox when there is no thread.
+  void Drain() {
+    while (!mailbox_.empty() || holding_) RunOnce();
+  }
+
+  absl::Status Write() {
+    if (engine_.batch().empty()) return absl::OkStatus();
+    // Announced before it is written: whoever reads the new state waits for this number.
+    if (engine_.batch_is_foreground() && !holding_) syncer_.Announce();
+    RETURN_IF_ERROR(store_->Write(engine_.batch()));
+    syncer_.Written();
+    return absl::OkStatus();
+  }
+
+  void CarryOut(Effects effects) {
+    if (effects.prefix_deletes_changed) {
+      MutexLock lock(&deletes_mutex_);
+      deletes_ = std::make_shared<const PrefixDeletes>(engine_.prefix_deletes());
+    }
+    for (Send& send : effects.sends) send.watcher->Send(std::move(send.message));
+    for (const ScanRequest& scan : effects.scans) {
+      scanners_.Submit([this, scan] { Scan(scan); });
+    }
+    for (PurgeRequest& purge : effects.purges) {
+      scanners_.Submit([this, request = std::move(purge)] { ScanForPurge(request); });
+    }
+    for (size_t i = 0; i < effects.loads.size(); i += kLoadChunkJobs) {
+      const auto first = effects.loads.begin() + static_cast<std::ptrdiff_t>(i);
+      const auto count = std::min(kLoadChunkJobs, effects.loads.size() - i);
+      loaders_.Submit(
+          [this, loads = std::vector<LoadRequest>(
+                     first, first + static_cast<std::ptrdiff_t>(count))] { Load(loads); });
+    }
+    const uint64_t sequence = syncer_.announced();
+    for (Answer& answer : effects.answers) {
+      syncer_.WhenDurable(sequence,
+                          [reply = std::move(answer.reply),
+                           status = std::move(answer.status)](const absl::Status& durable) mutable {
+                            reply(durable.ok() ? std::move(status) : Unwritten());
+                          });
+    }
+  }
+
+  absl::Duration SleepTime() {
+    if (engine_.HasWork() || !mailbox_.empty()) return absl::ZeroDuration();
+    const auto due = engine_.NextDue();
+    if (!due.has_value()) return kMaxLoopSleep;
+    return std::clamp(*due - clock_->Now(), absl::ZeroDuration(), kMaxLoopSleep);
+  }
+
+  // After a failure nothing is decided any more: requests are refused until the process ends.
+  absl::Duration DropAll() {
+    for (Event& event : mailbox_.Take(kMaxEventsPerTurn)) Refuse(event, Unwritten());
+    return kMaxLoopSleep;
+  }
+
+  void Scan(const ScanRequest& request) {
+    auto result = ScanIndex(*store_, request);
+    if (!result.ok()) return Fatal(result.status());
+    mailbox_.SubmitReserved(*std::move(result));
+  }
+
+  void ScanForPurge(const PurgeRequest& request) {
+    auto event = ScanPurge(*store_, request);
+    if (!event.ok()) return Fatal(event.status());
+    mailbox_.SubmitReserved(*std::move(event));
+  }
+
+  void Load(const std::vector<LoadRequest>& loads) {
+    LoadEvent event;
+    for (const LoadRequest& load : loads) {
+      size_t bytes = 0;
+      auto job = LoadJob(*store_, load.job_id, &bytes);
+      if (!job.ok()) return Fatal(job.status());
+      event.jobs.push_back(*std::move(job));
+      event.bytes += bytes;
+      if (event.bytes >= kLoadChunkBytes) HandOver(std::exchange(event, {}));
+    }
+    if (!event.jobs.empty()) HandOver(std::move(event));
+  }
+
+  // Gives loaded jobs to the loop, once the loop has taken enough of the earlier ones.
+  void HandOver(LoadEvent event) {
+    {
+      MutexLock lock(&budget_mutex_);
+      while (started_ && !stopping_ && loaded_bytes_ > kMaxLoadedBytes) budget_freed_.Wait();
+      loaded_bytes_ += event.bytes;
+    }
+    mailbox_.SubmitReserved(std::move(event));
+  }
+
+  void FreeBudget(size_t bytes) {
+    MutexLock lock(&budget_mutex_);
+    loaded_bytes_ -= bytes;
+    budget_freed_.SignalAll();
+  }
+
+  // Answers once what was read is durable.
+  template <typename Result, typename Callback>
+  void AnswerRead(Result result, Callback reply) {
+    syncer_.WhenDurable(syncer_.announced(), [reply = std::move(reply), result = std::move(result)](
+                                                 const absl::Status& durable) mutable {
+      if (!durable.ok()) return reply(durable);
+      reply(std::move(result));
+    });
+  }
+
+  std::shared_ptr<const PrefixDeletes> published_deletes() const {
+    MutexLock lock(&deletes_mutex_);
+    return deletes_;
+  }
+
+  void Fatal(const absl::Status& status) {
+    if (fatal_.exchange(true)) return;
+    spdlog::critical("the store failed, the scheduler cannot go on error=\"{}\"",
+                     status.ToString());
+    if (options_.on_fatal) options_.on_fatal(status);
+  }
+
+  void NoteTurn() { last_turn_ns_ = absl::ToInt64Nanoseconds(clock_->Monotonic()); }
+
+  // Constant after construction.
+  Store* const store_;
+  Clock* const clock_;
+  const LoopOptions options_;
+  bool started_ = false;
+
+  // The loop thread's own.
+  Engine engine_;
+  bool holding_ = false;  // a batch waits to be written again
+  bool failed_ = false;
+  std::thread thread_;
+
+  // Provide their own synchronisation.
+  Mailbox mailbox_;
+  Syncer syncer_;
+  TaskRunner loaders_;   // jobs about to be delivered
+  TaskRunner scanners_;  // index stretches and purges
+  TaskRunner listers_;   // ListJobs
+  std::atomic<int> pending_lists_{0};
+  std::atomic<WatcherId> last_watcher_id_{0};
+  std::atomic<int64_t> last_turn_ns_{0};
+  std::atomic<bool> fatal_{false};
+
+  mutable Mutex deletes_mutex_;
+  std::shared_ptr<const PrefixDeletes> deletes_ ABSL_GUARDED_BY(deletes_mutex_) =
+      std::make_shared<const PrefixDeletes>();
+
+  Mutex budget_mutex_;
+  CondVar budget_freed_{&budget_mutex_};  // signalled when the loop takes loaded jobs, and by Stop
+  size_t loaded_bytes_ ABSL_GUARDED_BY(budget_mutex_) = 0;
+  bool stopping_ ABSL_GUARDED_BY(budget_mutex_) = false;
+};
+
+SchedulerLoop::SchedulerLoop(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SchedulerLoop::~SchedulerLoop() = default;
+
+absl::StatusOr<std::unique_ptr<SchedulerLoop>> SchedulerLoop::Open(Store* store, Clock* clock,
+                                                                   LoopOptions options) {
+  auto impl = std::make_unique<Impl>(store, clock, std::move(options));
+  RETURN_IF_ERROR(impl->Recover());
+  return std::unique_ptr<SchedulerLoop>(new SchedulerLoop(std::move(impl)));
+}
+
+void SchedulerLoop::Start() { impl_->Start(); }
+absl::Status SchedulerLoop::Stop() { return impl_->Stop(); }
+
+void SchedulerLoop::Schedule(JobKey key, dapr::proto::scheduler::v1::JobMetadata metadata,
+                             dapr::proto::scheduler::v1::Job job, JobSpec spec, bool overwrite,
+                             Reply reply) {
+  ScheduleEvent event;
+  event.job_key = EncodeJobKey(key);
+  if (absl::Status warm = impl_->Warm(event.job_key, overwrite); !warm.ok()) return reply(warm);
+  event.record =
+      MakeJobRecord(key.name, std::move(metadata), std::move(job), spec).SerializeAsString();
+  event.key = std::move(key);
+  event.spec = std::move(spec);
+  event.overwrite = overwrite;
+  event.reply = std::move(reply);
+  const size_t bytes = event.record.size() + event.job_key.size();
+  impl_->Submit(std::move(event), bytes);
+}
+
+void SchedulerLoop::Delete(JobKey key, Reply reply) {
+  DeleteEvent event;
+  event.job_key = EncodeJobKey(key);
+  if (absl::Status warm = impl_->Warm(event.job_key, true); !warm.ok()) return reply(warm);
+  event.key = std::move(key);
+  event.reply = std::move(reply);
+  const size_t bytes = event.job_key.size();
+  impl_->Submit(std::move(event), bytes);
+}
+
+void SchedulerLoop::DeletePrefix(std::string prefix, Reply reply) {
+  const size_t bytes = prefix.size();
+  impl_->Submit(DeletePrefixEvent{std::move(prefix), std::move(reply)}, bytes);
+}
+
+void SchedulerLoop::Get(JobKey key, GetReply reply) { impl_->Get(key, std::move(reply)); }
+
+void SchedulerLoop::List(std::string prefix, size_t max_bytes, ListReply reply) {
+  impl_->List(std::move(prefix), max_bytes, std::move(reply));
+}
+
+WatcherId SchedulerLoop::AddWatcher(std::shared_ptr<Watcher> watcher,
+                                    std::vector<GroupKey> groups) {
+  const WatcherId id = impl_->NewWatcherId();
+  impl_->SubmitReserved(AddWatcherEvent{id, std::move(watcher), std::move(groups)});
+  return id;
+}
+
+void SchedulerLoop::RemoveWatcher(WatcherId id) { impl_->SubmitReserved(RemoveWatcherEvent{id}); }
+
+void SchedulerLoop::Settle(WatcherId id, uint64_t trigger_id, Outcome outcome) {
+  impl_->SubmitReserved(SettleEvent{id, trigger_id, outcome});
+}
+
+void SchedulerLoop::WatcherDrained(WatcherId id) { impl_->SubmitReserved(WatcherDrainedEvent{id}); }
+
+absl::Duration SchedulerLoop::RunOnce() { return impl_->RunOnce(); }
+bool SchedulerLoop::RunReaders() { return impl_->RunReaders(); }
+bool SchedulerLoop::RunSyncer() { return impl_->RunSyncer(); }
+void SchedulerLoop::CheckInvariants() const { impl_->engine().CheckInvariants(); }
+size_t SchedulerLoop::resident_count() const { return impl_->engine().resident_count(); }
+absl::Duration SchedulerLoop::SinceLastTurn() const { return impl_->SinceLastTurn(); }
+
+}  // namespace belfry

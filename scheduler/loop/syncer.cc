@@ -1,0 +1,159 @@
+#include "scheduler/loop/syncer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "spdlog/fmt/fmt.h"
+
+namespace belfry {
+
+Syncer::Syncer(Store* store, Clock* clock, absl::Duration max_unsynced,
+               std::function<void(absl::Status)> on_fatal)
+    : store_(store), clock_(clock), max_unsynced_(max_unsynced), on_fatal_(std::move(on_fatal)) {}
+
+Syncer::~Syncer() { Stop().IgnoreError(); }
+
+void Syncer::Start() {
+  thread_ = std::thread([this] { SyncThreadMain(); });
+}
+
+absl::Status Syncer::Stop() {
+  {
+    MutexLock lock(&mutex_);
+    if (stopped_) return failure_;
+    stopping_ = true;
+    changed_.SignalAll();
+  }
+  if (thread_.joinable()) thread_.join();
+  Sync(/*force=*/true);
+  std::vector<Waiter> rest;
+  absl::Status status;
+  {
+    MutexLock lock(&mutex_);
+    stopped_ = true;
+    rest = std::exchange(waiters_, {});
+    status = failure_;
+  }
+  for (Waiter& waiter : rest) waiter.done(absl::UnavailableError("the scheduler is stopping"));
+  return status;
+}
+
+uint64_t Syncer::Announce() {
+  MutexLock lock(&mutex_);
+  return ++announced_;
+}
+
+void Syncer::Written() {
+  MutexLock lock(&mutex_);
+  written_ = announced_;
+  if (!unsynced_since_.has_value()) {
+    unsynced_since_ = clock_->Monotonic();
+    changed_.Signal();
+  }
+}
+
+uint64_t Syncer::announced() const {
+  MutexLock lock(&mutex_);
+  return announced_;
+}
+
+void Syncer::WhenDurable(uint64_t sequence, Done done) {
+  absl::Status status;
+  {
+    MutexLock lock(&mutex_);
+    status = failure_;
+    if (status.ok() && sequence > durable_) {
+      if (!stopped_) {
+        waiters_.push_back({sequence, std::move(done)});
+        changed_.Signal();
+        return;
+      }
+      status = absl::UnavailableError("the scheduler is stopping");
+    }
+  }
+  done(std::move(status));
+}
+
+void Syncer::Fail(absl::Status status) {
+  std::vector<Waiter> waiters;
+  {
+    MutexLock lock(&mutex_);
+    if (failure_.ok()) failure_ = absl::UnavailableError(std::string(status.message()));
+    waiters = std::exchange(waiters_, {});
+    changed_.SignalAll();
+  }
+  for (Waiter& waiter : waiters) waiter.done(absl::UnavailableError("the store has failed"));
+}
+
+bool Syncer::RunOnce() {
+  {
+    MutexLock lock(&mutex_);
+    if (!SyncIsDue()) return false;
+  }
+  Sync(/*force=*/false);
+  return true;
+}
+
+void Syncer::SyncThreadMain() {
+  for (;;) {
+    {
+      MutexLock lock(&mutex_);
+      while (!stopping_ && !SyncIsDue()) {
+        const auto timeout = TimeToSync();
+        if (timeout.has_value()) {
+          changed_.WaitFor(*timeout);
+        } else {
+          changed_.Wait();
+        }
+      }
+      if (stopping_) return;
+    }
+    Sync(/*force=*/false);
+  }
+}
+
+bool Syncer::SyncIsDue() const {
+  if (!failure_.ok() || !unsynced_since_.has_value()) return false;
+  const auto timeout = TimeToSync();
+  if (timeout.has_value() && *timeout <= absl::ZeroDuration()) return true;
+  return std::any_of(waiters_.begin(), waiters_.end(),
+                     [this](const Waiter& waiter)
+                         ABSL_NO_THREAD_SAFETY_ANALYSIS { return waiter.sequence <= written_; });
+}
+
+std::optional<absl::Duration> Syncer::TimeToSync() const {
+  if (!failure_.ok() || !unsynced_since_.has_value()) return std::nullopt;
+  return *unsynced_since_ + max_unsynced_ - clock_->Monotonic();
+}
+
+void Syncer::Sync(bool force) {
+  // The list is taken before the sync begins: what arrives later waits for the next one.
+  std::vector<Waiter> waiters;
+  uint64_t target = 0;
+  {
+    MutexLock lock(&mutex_);
+    if (!failure_.ok() || (!force && !unsynced_since_.has_value())) return;
+    const auto ready = std::partition(waiters_.begin(), waiters_.end(),
+                                      [this](const Waiter& waiter) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+                                        return waiter.sequence > written_;
+                                      });
+    std::move(ready, waiters_.end(), std::back_inserter(waiters));
+    waiters_.erase(ready, waiters_.end());
+    target = written_;
+    unsynced_since_ = std::nullopt;
+  }
+  const absl::Status status = store_->Sync();
+  if (!status.ok()) {
+    for (Waiter& waiter : waiters) waiter.done(absl::UnavailableError("the store has failed"));
+    Fail(status);
+    on_fatal_(status);
+    return;
+  }
+  {
+    MutexLock lock(&mutex_);
+    durable_ = target;
+  }
+  for (Waiter& waiter : waiters) waiter.done(absl::OkStatus());
+}
+
+}  // namespace belfry

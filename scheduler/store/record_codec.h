@@ -1,0 +1,50 @@
+#pragma once
+
+// Between records on disk and the values that the core works with.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "belfry/storage/v1/records.pb.h"
+#include "scheduler/job/job_spec.h"
+
+namespace belfry {
+
+void EncodeInstant(absl::Time time, storage::v1::Instant* instant);
+absl::Time DecodeInstant(const storage::v1::Instant& instant);
+
+// What table `names` knows of a job.
+struct NameEntry {
+  uint64_t job_id = 0;
+  absl::Time first_due;  // index position of the first tick, valid until a counter exists
+};
+
+// What table `counters` knows of a job.
+struct Counter {
+  Progress progress;
+  absl::Time tick;  // scheduled time of the current tick
+  absl::Time due;   // index position: the retry time while a retry is pending, else `tick`
+};
+
+std::string EncodeName(const NameEntry& entry);
+std::string EncodeCounter(const Counter& counter);
+
+// DataLoss if the bytes are not such a record.
+absl::StatusOr<NameEntry> DecodeName(std::string_view bytes);
+absl::StatusOr<Counter> DecodeCounter(std::string_view bytes);
+absl::StatusOr<storage::v1::JobRecord> DecodeJob(std::string_view bytes);
+
+// The record of an accepted job.
+storage::v1::JobRecord MakeJobRecord(std::string_view name,
+                                     dapr::proto::scheduler::v1::JobMetadata metadata,
+                                     dapr::proto::scheduler::v1::Job job, const JobSpec& spec);
+
+// The spec of a stored job: its texts are not resolved again, so they mean what they meant when
+// the job was accepted. DataLoss if its schedule does not parse.
+absl::StatusOr<JobSpec> RestoreSpec(const storage::v1::JobRecord& record);
+
+}  // namespace belfry

@@ -1,0 +1,192 @@
+#include "server/config.h"
+
+#include <algorithm>
+#include <cctype>
+#include <string_view>
+#include <type_traits>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "fmt/format.h"
+
+namespace belfry::server {
+namespace {
+
+constexpr int kExitRefused = 1;
+constexpr int kExitUsage = 2;
+
+constexpr absl::Duration kMaxUnsyncedMin = absl::Milliseconds(1);
+constexpr absl::Duration kMaxUnsyncedMax = absl::Hours(1);
+
+// Flags of the reference that ask for something this scheduler cannot give.
+struct UnsupportedFlags {
+  bool tls_enabled = false;
+  std::string mode = "standalone";
+  bool etcd_embed = true;
+  std::string etcd_initial_cluster;
+  std::string etcd_client_endpoints;
+};
+
+// --healthz-port is also read from BELFRY_HEALTHZ_PORT.
+std::string EnvironmentName(std::string_view flag) {
+  std::string name = "BELFRY_";
+  for (const char c : flag) {
+    if (c == '-') {
+      name += '_';
+    } else {
+      name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    }
+  }
+  return name;
+}
+
+template <typename T>
+CLI::Option* AddOption(CLI::App* app, std::string_view flag, T* value, const std::string& help,
+                       std::string_view alias = {}) {
+  std::string names = fmt::format("--{}", flag);
+  if (!alias.empty()) names += fmt::format(",--{}", alias);
+  CLI::Option* option = app->add_option(names, *value, help)
+                            ->envname(EnvironmentName(flag))
+                            ->take_last()
+                            ->capture_default_str();
+  // CLI11 would take an empty text for 0.
+  if constexpr (std::is_integral_v<T>) option->check(CLI::Number);
+  return option;
+}
+
+CLI::Option* AddBoolean(CLI::App* app, std::string_view flag, bool* value,
+                        const std::string& help) {
+  return app->add_flag(fmt::format("--{}", flag), *value, help)
+      ->envname(EnvironmentName(flag))
+      ->take_last();
+}
+
+void AddFlags(CLI::App* app, Config* config, std::string* max_unsynced) {
+  AddOption(app, "port", &config->port, "gRPC port; 0 lets the system choose");
+  AddOption(app, "listen-address", &config->listen_address,
+            "address of the gRPC and metrics ports; empty means all interfaces");
+  AddOption(app, "healthz-port", &config->healthz_port, "port of GET /healthz");
+  AddOption(app, "healthz-listen-address", &config->healthz_listen_address,
+            "address of the health port; empty means all interfaces");
+  AddOption(app, "metrics-port", &config->metrics_port, "port of the Prometheus metrics");
+  AddBoolean(app, "enable-metrics", &config->enable_metrics, "serve metrics (default: true)");
+  AddOption(app, "id", &config->id, "name of this scheduler in its logs");
+  AddOption(app, "data-dir", &config->data_dir, "directory that holds the jobs", "etcd-data-dir");
+  AddOption(app, "log-level", &config->log_level, "debug, info, warn, error or fatal")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error", "fatal"}));
+  AddBoolean(app, "log-as-json", &config->log_as_json, "one JSON object per log line");
+  AddOption(app, "override-broadcast-host-port", &config->override_broadcast_host_port,
+            "host:port that sidecars are told to connect to; empty means it is found out");
+  AddOption(app, "max-unsynced", max_unsynced,
+            "longest time that progress may be lost by a power cut, e.g. 500ms");
+  AddOption(app, "ports-file", &config->ports_file,
+            "file that receives the ports in use, as JSON, once ready");
+}
+
+void AddUnsupportedFlags(CLI::App* app, UnsupportedFlags* flags) {
+  const std::string group = "Accepted only with the values that mean one scheduler without TLS";
+  AddBoolean(app, "tls-enabled", &flags->tls_enabled, "only false")->group(group);
+  AddOption(app, "mode", &flags->mode, "only standalone")->group(group);
+  AddBoolean(app, "etcd-embed", &flags->etcd_embed, "only true (the default)")->group(group);
+  AddOption(app, "etcd-initial-cluster", &flags->etcd_initial_cluster, "at most one member")
+      ->group(group);
+  AddOption(app, "etcd-client-endpoints", &flags->etcd_client_endpoints, "only empty")
+      ->group(group);
+}
+
+// CLI11 takes the arguments in reverse order, and an empty value only as an argument of its own.
+std::vector<std::string> ForCli11(const std::vector<std::string>& flags) {
+  std::vector<std::string> reversed;
+  for (auto flag = flags.rbegin(); flag != flags.rend(); ++flag) {
+    if (flag->starts_with("--") && flag->ends_with('=')) {
+      reversed.emplace_back();
+      reversed.push_back(flag->substr(0, flag->size() - 1));
+    } else {
+      reversed.push_back(*flag);
+    }
+  }
+  return reversed;
+}
+
+// Why the start must end, with what to do instead; OK if nothing unsupported was asked for.
+absl::Status CheckSupported(const UnsupportedFlags& flags) {
+  if (flags.tls_enabled) {
+    return absl::UnimplementedError(
+        "--tls-enabled: this scheduler does not speak TLS yet; leave the flag out and keep the "
+        "gRPC port inside a network that you trust");
+  }
+  if (flags.mode != "standalone") {
+    return absl::UnimplementedError(fmt::format(
+        "--mode={}: only standalone is supported, also inside Kubernetes; leave the flag out",
+        flags.mode));
+  }
+  if (!flags.etcd_embed || !flags.etcd_client_endpoints.empty()) {
+    return absl::UnimplementedError(
+        "--etcd-embed=false, --etcd-client-endpoints: jobs are kept in --data-dir, an etcd cluster "
+        "cannot be used yet; leave the flags out");
+  }
+  const auto members =
+      1 + std::count(flags.etcd_initial_cluster.begin(), flags.etcd_initial_cluster.end(), ',');
+  if (members > 1) {
+    return absl::UnimplementedError(fmt::format(
+        "--etcd-initial-cluster names {} members: schedulers do not share jobs yet, and several "
+        "behind one name would each keep a part of them; run one replica and leave the flag out",
+        members));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ParseMaxUnsynced(const std::string& text, absl::Duration* value) {
+  if (!absl::ParseDuration(text, value)) {
+    return absl::InvalidArgumentError(
+        fmt::format("--max-unsynced: \"{}\" is not a duration such as 500ms or 1s", text));
+  }
+  if (*value < kMaxUnsyncedMin || *value > kMaxUnsyncedMax) {
+    return absl::InvalidArgumentError(fmt::format("--max-unsynced: {} is out of range {} to {}",
+                                                  text, absl::FormatDuration(kMaxUnsyncedMin),
+                                                  absl::FormatDuration(kMaxUnsyncedMax)));
+  }
+  return absl::OkStatus();
+}
+
+Arguments Exit(int code, std::string text) {
+  return Arguments{std::nullopt, code, std::move(text)};
+}
+
+}  // namespace
+
+Arguments ParseArguments(const std::vector<std::string>& flags) {
+  CLI::App app("Keeps jobs durably and fires them on time.", "belfry-scheduler");
+  app.set_version_flag("--version", std::string("belfry-scheduler ") + BELFRY_VERSION);
+  app.footer("Each flag --some-flag is also read from the environment, as BELFRY_SOME_FLAG.");
+  app.get_formatter()->column_width(40);
+
+  Config config;
+  std::string max_unsynced = absl::FormatDuration(config.max_unsynced);
+  UnsupportedFlags unsupported;
+  AddFlags(&app, &config, &max_unsynced);
+  AddUnsupportedFlags(&app, &unsupported);
+
+  // CLI11 reports by exceptions.
+  try {
+    app.parse(ForCli11(flags));
+  } catch (const CLI::CallForHelp&) {
+    return Exit(0, app.help());
+  } catch (const CLI::CallForVersion& version) {
+    return Exit(0, fmt::format("{}\n", version.what()));
+  } catch (const CLI::ParseError& error) {
+    return Exit(kExitUsage, fmt::format("{}\n\n{}", error.what(), app.help()));
+  }
+
+  absl::Status status = ParseMaxUnsynced(max_unsynced, &config.max_unsynced);
+  if (!status.ok()) {
+    return Exit(kExitUsage, fmt::format("{}\n", std::string(status.message())));
+  }
+  status = CheckSupported(unsupported);
+  if (!status.ok()) {
+    return Exit(kExitRefused, fmt::format("{}\n", std::string(status.message())));
+  }
+  return Arguments{std::move(config), 0, {}};
+}
+
+}  // namespace belfry::server

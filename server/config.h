@@ -1,0 +1,45 @@
+#pragma once
+
+// Config: what belfry-scheduler was told on its command line and in its environment.
+//
+// Every flag --some-flag is also read from BELFRY_SOME_FLAG; the command line wins. Flags of the
+// reference that would make this scheduler share its jobs with others or would ask for security
+// that it does not have end the start: they are never ignored.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace belfry::server {
+
+struct Config {
+  uint16_t port = 50006;       // gRPC; 0 lets the system choose
+  std::string listen_address;  // gRPC and metrics; empty means all interfaces
+  uint16_t healthz_port = 8080;
+  std::string healthz_listen_address;
+  uint16_t metrics_port = 9090;
+  bool enable_metrics = true;
+  std::string id = "dapr-scheduler-server-0";
+  std::string data_dir = "./data";
+  std::string log_level = "info";
+  bool log_as_json = false;
+  std::string override_broadcast_host_port;  // advertised as it is; empty means found out
+  absl::Duration max_unsynced = absl::Seconds(1);
+  std::string ports_file;  // receives the ports in use once ready; empty means none
+};
+
+// What to do after reading the arguments: run with `config`, or print `text` and exit.
+struct Arguments {
+  std::optional<Config> config;
+  int exit_code = 0;
+  std::string text;  // to standard output if exit_code is 0, else to standard error
+};
+
+// Reads the flags (without the program's name) and the environment. Exit codes: 0 for --help and
+// --version, 2 for what cannot be understood, 1 for what is understood and refused.
+Arguments ParseArguments(const std::vector<std::string>& flags);
+
+}  // namespace belfry::server

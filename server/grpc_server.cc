@@ -1,0 +1,82 @@
+#include "server/grpc_server.h"
+
+#include <chrono>
+#include <utility>
+
+#include "fmt/format.h"
+#include "grpc/support/log.h"
+#include "grpcpp/security/server_credentials.h"
+#include "grpcpp/server_builder.h"
+#include "server/broadcast_address.h"
+#include "server/limits.h"
+#include "spdlog/spdlog.h"
+
+namespace belfry::server {
+namespace {
+
+constexpr int kUnlimited = -1;
+
+void LogFromGrpc(gpr_log_func_args* args) {
+  switch (args->severity) {
+    case GPR_LOG_SEVERITY_DEBUG:
+      spdlog::debug("grpc: {}", args->message);
+      return;
+    case GPR_LOG_SEVERITY_INFO:
+      spdlog::info("grpc: {}", args->message);
+      return;
+    case GPR_LOG_SEVERITY_ERROR:
+      spdlog::error("grpc: {}", args->message);
+      return;
+  }
+}
+
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(absl::ToInt64Milliseconds(duration));
+}
+
+void SetOptions(grpc::ServerBuilder* builder) {
+  builder->SetMaxReceiveMessageSize(kUnlimited);
+  builder->SetMaxSendMessageSize(kUnlimited);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kKeepaliveTime));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveTimeout));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // Otherwise pings stop after two, as long as no data flows.
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                              Milliseconds(kMinClientPingInterval));
+  // A second process must fail to start, not share the port and with it the callers.
+  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+}  // namespace
+
+void RedirectGrpcLog() { gpr_set_log_function(LogFromGrpc); }
+
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const std::string& address,
+                                                              uint16_t port,
+                                                              grpc::Service* service) {
+  // gRPC takes [::] for IPv6 and IPv4 alike, and makes do with IPv4 where there is nothing else.
+  const std::string target =
+      JoinHostPort(IsWildcardAddress(address) ? std::string("[::]") : address, port);
+  int bound_port = 0;
+  grpc::ServerBuilder builder;
+  SetOptions(&builder);
+  builder.AddListeningPort(target, grpc::InsecureServerCredentials(), &bound_port);
+  builder.RegisterService(service);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr || bound_port == 0) {
+    return absl::UnavailableError(fmt::format(
+        "cannot listen on {} for gRPC: the address is in use or not of this machine", target));
+  }
+  return std::unique_ptr<GrpcServer>(
+      new GrpcServer(std::move(server), static_cast<uint16_t>(bound_port)));
+}
+
+GrpcServer::GrpcServer(std::unique_ptr<grpc::Server> server, uint16_t port)
+    : server_(std::move(server)), port_(port) {}
+
+void GrpcServer::Shutdown(absl::Duration drain) {
+  server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(drain));
+}
+
+}  // namespace belfry::server

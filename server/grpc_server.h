@@ -1,0 +1,41 @@
+#pragma once
+
+// GrpcServer: one listening gRPC port with the options that sidecars expect.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "grpcpp/impl/service_type.h"
+#include "grpcpp/server.h"
+
+namespace belfry::server {
+
+// Sends gRPC's own log lines to our log. Call before anything else of gRPC.
+void RedirectGrpcLog();
+
+// Thread safety: belongs to its owner.
+class GrpcServer {
+ public:
+  // Serves `service`, which is borrowed, on a port; an empty address means all interfaces, port 0
+  // lets the system choose. Unavailable if the port cannot be had, e.g. because another process
+  // has it.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const std::string& address,
+                                                           uint16_t port, grpc::Service* service);
+
+  uint16_t port() const { return port_; }
+
+  // Takes no new calls, lets the open ones go on for `drain`, cancels the rest, and returns when
+  // all have ended: every call that waits for a reply must get it.
+  void Shutdown(absl::Duration drain);
+
+ private:
+  GrpcServer(std::unique_ptr<grpc::Server> server, uint16_t port);
+
+  std::unique_ptr<grpc::Server> server_;
+  const uint16_t port_;
+};
+
+}  // namespace belfry::server

@@ -1,0 +1,43 @@
+#pragma once
+
+// Every limit of the server around the core, by name. The core's own are in
+// scheduler/base/limits.h.
+
+#include <cstddef>
+
+#include "absl/time/time.h"
+
+namespace belfry::server {
+
+// Payloads and definitions of one ListJobs answer; a longer list is refused with
+// ResourceExhausted.
+inline constexpr size_t kMaxListBytes = size_t{512} << 20;
+
+// A stream that had reached kMaxUnsentBytesPerWatcher is offered triggers again below this.
+inline constexpr size_t kUnsentLowMarkBytes = size_t{2} << 20;
+
+// Pings of ours on every connection, and how long a peer may take to answer one. Dead peers are
+// found in their sum.
+inline constexpr absl::Duration kKeepaliveTime = absl::Seconds(3);
+inline constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(5);
+// A client may ping this often; one that pings more often loses its connection. Below the 3 s that
+// a client may reasonably copy from us, so that nobody is cut off because of jitter.
+inline constexpr absl::Duration kMinClientPingInterval = absl::Seconds(1);
+
+// A loop that has not finished a turn for this long makes the process unready.
+inline constexpr absl::Duration kMaxLoopStall = absl::Seconds(10);
+
+// At a stop every call is answered at once; this is how long the answers may take to reach their
+// callers. Idle clients that do not listen are waited for as long, so it is short.
+inline constexpr absl::Duration kDrainTimeout = absl::Seconds(1);
+// Longest time from a signal to the end of the process; a store that hangs ends it this way.
+inline constexpr absl::Duration kStopTimeout = absl::Seconds(10);
+
+// HTTP (health and metrics). Connections beyond the limit are closed at once, requests beyond the
+// others with their connection.
+inline constexpr size_t kMaxHttpConnections = 64;
+inline constexpr size_t kMaxHttpHeaderBytes = 8192;
+inline constexpr size_t kMaxHttpBodyBytes = 1024;
+inline constexpr absl::Duration kHttpTimeout = absl::Seconds(10);
+
+}  // namespace belfry::server

@@ -1,0 +1,166 @@
+#include "server/process.h"
+
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "scheduler/base/clock.h"
+#include "scheduler/base/status_macros.h"
+#include "scheduler/loop/scheduler_loop.h"
+#include "server/broadcast_address.h"
+#include "server/durability_warning.h"
+#include "server/grpc_server.h"
+#include "server/http_endpoints.h"
+#include "server/http_server.h"
+#include "server/limits.h"
+#include "server/metrics.h"
+#include "server/open_streams.h"
+#include "server/ports_file.h"
+#include "server/scheduler_service.h"
+#include "server/stop_signals.h"
+#include "spdlog/spdlog.h"
+#include "storage/rocksdb_store.h"
+
+namespace belfry::server {
+namespace {
+
+// Ends the process at once: threads that hang cannot hold it.
+[[noreturn]] void EndNow(const std::string& why) {
+  spdlog::critical("ending at once: {}", why);
+  spdlog::default_logger()->flush();
+  std::_Exit(EXIT_FAILURE);
+}
+
+std::string HostAddressOrLoopback() {
+  const absl::StatusOr<std::string> address = HostAddress();
+  if (address.ok()) return *address;
+  spdlog::warn("{}; advertising 127.0.0.1 until then", std::string(address.status().message()));
+  return "127.0.0.1";
+}
+
+// Everything that runs. Members are constructed in order, and destroyed in reverse.
+class Scheduler {
+ public:
+  explicit Scheduler(const Config& config) : config_(config) {}
+
+  absl::Status Start();
+  void Stop();
+
+ private:
+  absl::Status OpenStore();
+  absl::Status OpenPorts();
+  absl::Status StartGrpc();
+
+  const Config& config_;
+  SystemClock clock_;
+  ServerMetrics metrics_;
+  OpenStreams streams_;
+  Ports ports_;
+  std::unique_ptr<RocksDbStore> store_;
+  std::unique_ptr<SchedulerLoop> loop_;
+  std::unique_ptr<Health> health_;
+  std::unique_ptr<SchedulerService> service_;
+  std::unique_ptr<GrpcServer> grpc_;
+  // Destroyed first: its handlers look at the others.
+  std::unique_ptr<HttpServer> http_;
+};
+
+absl::Status Scheduler::OpenStore() {
+  spdlog::info("data directory {}", AbsolutePath(config_.data_dir));
+  if (const auto warning = DurabilityWarning(config_.data_dir)) spdlog::warn("{}", *warning);
+  ASSIGN_OR_RETURN(store_, RocksDbStore::Open({.path = config_.data_dir}));
+
+  LoopOptions options;
+  options.max_unsynced = config_.max_unsynced;
+  options.on_fatal = [](const absl::Status& status) {
+    EndNow("the store failed: " + status.ToString());
+  };
+  ASSIGN_OR_RETURN(loop_, SchedulerLoop::Open(store_.get(), &clock_, std::move(options)));
+  return absl::OkStatus();
+}
+
+absl::Status Scheduler::OpenPorts() {
+  health_ = std::make_unique<Health>(loop_.get());
+  http_ = std::make_unique<HttpServer>();
+  ASSIGN_OR_RETURN(
+      ports_.healthz,
+      http_->Listen(config_.healthz_listen_address, config_.healthz_port,
+                    [this](std::string_view path) { return AnswerHealth(*health_, path); }));
+  if (!config_.enable_metrics) return absl::OkStatus();
+  ASSIGN_OR_RETURN(ports_.metrics,
+                   http_->Listen(config_.listen_address, config_.metrics_port,
+                                 [this](std::string_view) { return AnswerMetrics(metrics_); }));
+  return absl::OkStatus();
+}
+
+absl::Status Scheduler::StartGrpc() {
+  service_ = std::make_unique<SchedulerService>(
+      ServiceContext{loop_.get(), &clock_, &metrics_, &streams_});
+  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(config_.listen_address, config_.port, service_.get()));
+  ports_.grpc = grpc_->port();
+  const std::string address =
+      BroadcastAddress(config_.override_broadcast_host_port, config_.listen_address, ports_.grpc,
+                       HostAddressOrLoopback);
+  service_->SetAddress(address);
+  spdlog::info("sidecars are told to connect to {}", address);
+  return absl::OkStatus();
+}
+
+absl::Status Scheduler::Start() {
+  RETURN_IF_ERROR(OpenStore());
+  // Ports that cannot be had are found out before anything fires.
+  RETURN_IF_ERROR(OpenPorts());
+  loop_->Start();
+  http_->Start();
+  RETURN_IF_ERROR(StartGrpc());
+  if (!config_.ports_file.empty()) {
+    RETURN_IF_ERROR(WritePortsFile(config_.ports_file, ports_));
+  }
+  health_->SetServing(true);
+  spdlog::info("ready id={} port={} healthz_port={} metrics_port={}", config_.id, ports_.grpc,
+               ports_.healthz, ports_.metrics);
+  return absl::OkStatus();
+}
+
+void Scheduler::Stop() {
+  // Whoever routes callers here should see it before calls fail.
+  if (health_ != nullptr) health_->SetServing(false);
+  streams_.CloseAll(absl::UnavailableError("server is closing"));
+  // Answers what is under way, and refuses what still comes, so that no call waits for anything.
+  if (loop_ != nullptr) {
+    const absl::Status status = loop_->Stop();
+    if (!status.ok()) spdlog::error("stopping the loop: {}", status.ToString());
+  }
+  if (grpc_ != nullptr) grpc_->Shutdown(kDrainTimeout);
+  if (http_ != nullptr) http_->Stop();
+}
+
+}  // namespace
+
+int RunScheduler(const Config& config) {
+  spdlog::info("belfry-scheduler {} starts", BELFRY_VERSION);
+  RedirectGrpcLog();
+  absl::StatusOr<std::unique_ptr<StopSignals>> signals =
+      StopSignals::Start(kStopTimeout, [](const char* why) { EndNow(why); });
+  if (!signals.ok()) {
+    spdlog::critical("cannot start: {}", signals.status().ToString());
+    return EXIT_FAILURE;
+  }
+  Scheduler scheduler(config);
+  const absl::Status status = scheduler.Start();
+  if (!status.ok()) {
+    spdlog::critical("cannot start: {}", std::string(status.message()));
+    scheduler.Stop();
+    return EXIT_FAILURE;
+  }
+  const int signal = (*signals)->Wait();
+  spdlog::info("stopping signal={}", signal);
+  scheduler.Stop();
+  spdlog::info("stopped");
+  return EXIT_SUCCESS;
+}
+
+}  // namespace belfry::server

@@ -1,0 +1,198 @@
+#include "server/scheduler_service.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "belfry/storage/v1/records.pb.h"
+#include "fmt/format.h"
+#include "scheduler/job/job_key.h"
+#include "scheduler/job/job_spec.h"
+#include "server/grpc_status.h"
+#include "server/limits.h"
+#include "server/watch_hosts.h"
+#include "server/watch_jobs.h"
+
+// About lifetimes: a call's default reactor, its request and its response live until the call is
+// finished, also when the client has given up, so replies of the loop may keep pointers to them.
+
+namespace belfry::server {
+namespace {
+
+namespace pb = dapr::proto::scheduler::v1;
+
+grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* call, const absl::Status& status) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  reactor->Finish(ToGrpcStatus(status));
+  return reactor;
+}
+
+absl::Status JobNotFound(const std::string& name) {
+  return absl::NotFoundError(fmt::format("job not found: {}", name));
+}
+
+}  // namespace
+
+SchedulerService::SchedulerService(const ServiceContext& context) : context_(context) {}
+
+void SchedulerService::SetAddress(std::string address) {
+  MutexLock lock(&mutex_);
+  address_ = std::move(address);
+}
+
+void SchedulerService::CountIfUnauthorized(const pb::JobMetadata& metadata) {
+  if (metadata.namespace_().empty() || metadata.app_id().empty()) {
+    context_.metrics->SidecarFailed(SidecarError::kAuthFailed);
+  }
+}
+
+grpc::ServerUnaryReactor* SchedulerService::ScheduleJob(grpc::CallbackServerContext* call,
+                                                        const pb::ScheduleJobRequest* request,
+                                                        pb::ScheduleJobResponse*) {
+  const absl::StatusOr<GroupKey> group = ParseGroup(request->metadata());
+  if (!group.ok()) {
+    CountIfUnauthorized(request->metadata());
+    return Refuse(call, group.status());
+  }
+  const TargetKind kind = group->kind;
+  ServerMetrics* const metrics = context_.metrics;
+  const auto refuse = [&](const absl::Status& status) {
+    metrics->JobCreateFailed(kind);
+    return Refuse(call, status);
+  };
+
+  absl::StatusOr<JobKey> key = ParseJobKey(request->metadata(), request->name());
+  if (!key.ok()) return refuse(key.status());
+  if (!request->has_job()) return refuse(absl::InvalidArgumentError("job is required"));
+  absl::StatusOr<JobSpec> spec = ParseJob(request->job(), context_.clock->Now());
+  if (!spec.ok()) return refuse(spec.status());
+
+  pb::Job job = request->job();
+  FillDefaultFailurePolicy(&job);
+  grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
+  context_.loop->Schedule(std::move(key).value(), request->metadata(), std::move(job),
+                          std::move(spec).value(), request->overwrite(),
+                          [reactor, metrics, kind](const absl::Status& status) {
+                            if (status.ok()) {
+                              metrics->JobCreated(kind);
+                            } else {
+                              metrics->JobCreateFailed(kind);
+                            }
+                            reactor->Finish(ToGrpcStatus(status));
+                          });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* SchedulerService::GetJob(grpc::CallbackServerContext* call,
+                                                   const pb::GetJobRequest* request,
+                                                   pb::GetJobResponse* response) {
+  absl::StatusOr<JobKey> key = ParseJobKey(request->metadata(), request->name());
+  if (!key.ok()) {
+    CountIfUnauthorized(request->metadata());
+    return Refuse(call, key.status());
+  }
+  grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
+  context_.loop->Get(std::move(key).value(),
+                     [reactor, request, response](absl::StatusOr<storage::v1::JobRecord> record) {
+                       if (absl::IsNotFound(record.status())) {
+                         reactor->Finish(ToGrpcStatus(JobNotFound(request->name())));
+                         return;
+                       }
+                       if (record.ok())
+                         *response->mutable_job() = std::move(*record->mutable_job());
+                       reactor->Finish(ToGrpcStatus(record.status()));
+                     });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* SchedulerService::DeleteJob(grpc::CallbackServerContext* call,
+                                                      const pb::DeleteJobRequest* request,
+                                                      pb::DeleteJobResponse*) {
+  absl::StatusOr<JobKey> key = ParseJobKey(request->metadata(), request->name());
+  if (!key.ok()) {
+    CountIfUnauthorized(request->metadata());
+    return Refuse(call, key.status());
+  }
+  const TargetKind kind = key->group.kind;
+  ServerMetrics* const metrics = context_.metrics;
+  grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
+  context_.loop->Delete(std::move(key).value(),
+                        [reactor, metrics, kind](const absl::Status& status) {
+                          if (status.ok()) metrics->JobDeleted(kind);
+                          reactor->Finish(ToGrpcStatus(status));
+                        });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* SchedulerService::ListJobs(grpc::CallbackServerContext* call,
+                                                     const pb::ListJobsRequest* request,
+                                                     pb::ListJobsResponse* response) {
+  absl::StatusOr<std::string> prefix = ListPrefix(request->metadata());
+  if (!prefix.ok()) {
+    CountIfUnauthorized(request->metadata());
+    return Refuse(call, prefix.status());
+  }
+  grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
+  context_.loop->List(
+      std::move(prefix).value(), kMaxListBytes,
+      [reactor, response](absl::StatusOr<std::vector<storage::v1::JobRecord>> records) {
+        if (!records.ok()) {
+          reactor->Finish(ToGrpcStatus(records.status()));
+          return;
+        }
+        for (storage::v1::JobRecord& record : *records) {
+          pb::NamedJob* named = response->add_jobs();
+          named->set_name(std::move(*record.mutable_name()));
+          *named->mutable_metadata() = std::move(*record.mutable_metadata());
+          *named->mutable_job() = std::move(*record.mutable_job());
+        }
+        reactor->Finish(grpc::Status::OK);
+      });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* SchedulerService::DeletePrefix(
+    grpc::CallbackServerContext* call, const pb::JobMetadata& metadata,
+    const absl::StatusOr<std::string>& prefix) {
+  if (!prefix.ok()) {
+    CountIfUnauthorized(metadata);
+    return Refuse(call, absl::Status(prefix.status().code(),
+                                     fmt::format("failed to parse metadata: {}",
+                                                 std::string(prefix.status().message()))));
+  }
+  ServerMetrics* const metrics = context_.metrics;
+  grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
+  context_.loop->DeletePrefix(*prefix, [reactor, metrics](const absl::Status& status) {
+    if (status.ok()) metrics->BulkDeleted();
+    reactor->Finish(ToGrpcStatus(status));
+  });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* SchedulerService::DeleteByMetadata(
+    grpc::CallbackServerContext* call, const pb::DeleteByMetadataRequest* request,
+    pb::DeleteByMetadataResponse*) {
+  return DeletePrefix(call, request->metadata(),
+                      MetadataPrefix(request->metadata(), request->id_prefix_match()));
+}
+
+grpc::ServerUnaryReactor* SchedulerService::DeleteByNamePrefix(
+    grpc::CallbackServerContext* call, const pb::DeleteByNamePrefixRequest* request,
+    pb::DeleteByNamePrefixResponse*) {
+  return DeletePrefix(call, request->metadata(),
+                      NamePrefix(request->metadata(), request->name_prefix()));
+}
+
+grpc::ServerBidiReactor<pb::WatchJobsRequest, pb::WatchJobsResponse>* SchedulerService::WatchJobs(
+    grpc::CallbackServerContext*) {
+  return StartWatchJobs(context_);
+}
+
+grpc::ServerWriteReactor<pb::WatchHostsResponse>* SchedulerService::WatchHosts(
+    grpc::CallbackServerContext*, const pb::WatchHostsRequest*) {
+  MutexLock lock(&mutex_);
+  return StartWatchHosts(address_, context_.streams);
+}
+
+}  // namespace belfry::server

@@ -1,0 +1,22 @@
+#pragma once
+
+// What the calls of the Scheduler service share.
+
+#include <string>
+
+#include "scheduler/base/clock.h"
+#include "scheduler/loop/scheduler_loop.h"
+#include "server/metrics.h"
+#include "server/open_streams.h"
+
+namespace belfry::server {
+
+// Everything is borrowed and outlives the gRPC server.
+struct ServiceContext {
+  SchedulerLoop* loop;
+  Clock* clock;
+  ServerMetrics* metrics;
+  OpenStreams* streams;
+};
+
+}  // namespace belfry::server

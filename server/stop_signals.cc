@@ -1,0 +1,99 @@
+#include "server/stop_signals.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "scheduler/base/check.h"
+
+namespace belfry::server {
+namespace {
+
+sigset_t Signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  return set;
+}
+
+}  // namespace
+
+void StopSignals::Block() {
+  const sigset_t set = Signals();
+  CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0) << "blocking signals failed";
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+absl::StatusOr<std::unique_ptr<StopSignals>> StopSignals::Start(
+    absl::Duration stop_timeout, std::function<void(const char* why)> on_overdue) {
+  const sigset_t set = Signals();
+  const int signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (signal_fd < 0) return absl::ErrnoToStatus(errno, "signalfd");
+  const int end_fd = eventfd(0, EFD_CLOEXEC);
+  if (end_fd < 0) {
+    const int error = errno;
+    close(signal_fd);
+    return absl::ErrnoToStatus(error, "eventfd");
+  }
+  return std::unique_ptr<StopSignals>(
+      new StopSignals(signal_fd, end_fd, stop_timeout, std::move(on_overdue)));
+}
+
+StopSignals::StopSignals(int signal_fd, int end_fd, absl::Duration stop_timeout,
+                         std::function<void(const char* why)> on_overdue)
+    : signal_fd_(signal_fd),
+      end_fd_(end_fd),
+      stop_timeout_(stop_timeout),
+      on_overdue_(std::move(on_overdue)),
+      thread_([this] { ThreadMain(); }) {}
+
+StopSignals::~StopSignals() {
+  CHECK(eventfd_write(end_fd_, 1) == 0) << "waking the signal thread failed";
+  thread_.join();
+  close(end_fd_);
+  close(signal_fd_);
+}
+
+int StopSignals::Wait() {
+  MutexLock lock(&mutex_);
+  while (first_signal_ == 0) first_signal_came_.Wait();
+  return first_signal_;
+}
+
+int StopSignals::NextSignal(int timeout_ms) const {
+  std::array<pollfd, 2> fds{pollfd{end_fd_, POLLIN, 0}, pollfd{signal_fd_, POLLIN, 0}};
+  while (true) {
+    const int ready = poll(fds.data(), fds.size(), timeout_ms);
+    if (ready == 0) return 0;
+    if (ready < 0 && errno == EINTR) continue;
+    CHECK(ready > 0) << "poll failed, errno " << errno;
+    if (fds[0].revents != 0) return -1;
+    signalfd_siginfo info{};
+    if (read(signal_fd_, &info, sizeof(info)) != sizeof(info)) continue;
+    return static_cast<int>(info.ssi_signo);
+  }
+}
+
+void StopSignals::ThreadMain() {
+  const int first = NextSignal(-1);
+  if (first < 0) return;
+  {
+    MutexLock lock(&mutex_);
+    first_signal_ = first;
+    first_signal_came_.SignalAll();
+  }
+  const int second = NextSignal(static_cast<int>(absl::ToInt64Milliseconds(stop_timeout_)));
+  if (second < 0) return;
+  on_overdue_(second == 0 ? "stopping takes too long" : "second signal");
+}
+
+}  // namespace belfry::server

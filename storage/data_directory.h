@@ -1,0 +1,45 @@
+#pragma once
+
+// DataDirectory: the directory that a store lives in. Opening makes it if it is absent, refuses
+// one that another process uses or that another program's data lies in, and holds it until the
+// object is gone.
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace belfry {
+
+// Thread safety: none; open it, keep it, destroy it.
+class DataDirectory {
+ public:
+  // Makes `path` and its missing parents, durably and for the owner only, and takes its lock.
+  // FailedPrecondition if another process, or this one, holds it already, or if the data of an etcd
+  // (as Dapr's own scheduler keeps) is found in place of ours; DataLoss if there are files of a
+  // database but not the one that leads to them; another error that names the path if it cannot be
+  // made, read or written.
+  static absl::StatusOr<std::unique_ptr<DataDirectory>> Open(const std::string& path);
+
+  // Gives the lock back.
+  ~DataDirectory();
+  DataDirectory(const DataDirectory&) = delete;
+  DataDirectory& operator=(const DataDirectory&) = delete;
+
+  const std::string& path() const { return path_; }
+
+  // Whether a database has been created in it.
+  bool HasDatabase() const;
+
+  // Makes the entries of the directory, and its own entry in its parent, durable.
+  absl::Status Sync() const;
+
+ private:
+  DataDirectory(std::string path, int lock_fd);
+
+  const std::string path_;
+  const int lock_fd_;
+};
+
+}  // namespace belfry

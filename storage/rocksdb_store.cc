@@ -1,0 +1,190 @@
+#include "storage/rocksdb_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "rocksdb/cache.h"
+#include "rocksdb/convenience.h"
+#include "rocksdb/write_batch.h"
+#include "scheduler/base/status_macros.h"
+#include "spdlog/fmt/fmt.h"
+#include "spdlog/spdlog.h"
+#include "storage/rocksdb_options.h"
+#include "storage/rocksdb_status.h"
+#include "storage/wal_check.h"
+
+namespace belfry {
+namespace {
+
+class RocksDbSnapshot : public Snapshot {
+ public:
+  explicit RocksDbSnapshot(rocksdb::DB* db) : db_(db), snapshot_(db->GetSnapshot()) {}
+  ~RocksDbSnapshot() override { db_->ReleaseSnapshot(snapshot_); }
+  RocksDbSnapshot(const RocksDbSnapshot&) = delete;
+  RocksDbSnapshot& operator=(const RocksDbSnapshot&) = delete;
+
+  const rocksdb::Snapshot* get() const { return snapshot_; }
+
+ private:
+  rocksdb::DB* const db_;
+  const rocksdb::Snapshot* const snapshot_;
+};
+
+rocksdb::ReadOptions ReadAt(const Snapshot* snapshot) {
+  rocksdb::ReadOptions options;
+  if (snapshot != nullptr) options.snapshot = static_cast<const RocksDbSnapshot*>(snapshot)->get();
+  return options;
+}
+
+rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+
+std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+std::vector<rocksdb::ColumnFamilyDescriptor> DescribeTables() {
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kBlockCacheBytes);
+  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  for (int i = 0; i < kTableCount; ++i) {
+    const Table table = static_cast<Table>(i);
+    descriptors.emplace_back(std::string(TableName(table)), MakeTableOptions(table, cache));
+  }
+  descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName, MakeUnusedOptions());
+  return descriptors;
+}
+
+absl::Status RefuseUnknownTables(const std::string& path,
+                                 const std::vector<rocksdb::ColumnFamilyDescriptor>& descriptors) {
+  std::vector<std::string> found;
+  RETURN_IF_ERROR(FromRocksDb(rocksdb::DB::ListColumnFamilies({}, path, &found),
+                              fmt::format("cannot read the store in \"{}\"", path)));
+  for (const std::string& name : found) {
+    const bool known = std::any_of(descriptors.begin(), descriptors.end(),
+                                   [&](const auto& known_one) { return known_one.name == name; });
+    if (known) continue;
+    return absl::FailedPreconditionError(
+        fmt::format("data directory \"{}\" holds a table \"{}\" that this version does not know; "
+                    "it was written "
+                    "by a newer version or by another program",
+                    path, name));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckLogs(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::optional<TornEnd> torn, CheckWriteAheadLogs(path));
+  if (torn.has_value()) {
+    spdlog::warn("dropping the unfinished end of the log file={} offset={} bytes={}", torn->file,
+                 torn->offset, torn->bytes);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(const Options& options) {
+  ASSIGN_OR_RETURN(std::unique_ptr<DataDirectory> directory, DataDirectory::Open(options.path));
+  std::unique_ptr<RocksDbStore> store(new RocksDbStore(std::move(directory)));
+  RETURN_IF_ERROR(store->OpenDatabase());
+  return store;
+}
+
+RocksDbStore::RocksDbStore(std::unique_ptr<DataDirectory> directory)
+    : directory_(std::move(directory)), monitor_(std::make_shared<WritePressureMonitor>()) {}
+
+absl::Status RocksDbStore::OpenDatabase() {
+  const std::string& path = directory_->path();
+  const bool is_new = !directory_->HasDatabase();
+  const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = DescribeTables();
+  if (!is_new) {
+    RETURN_IF_ERROR(RefuseUnknownTables(path, descriptors));
+    RETURN_IF_ERROR(CheckLogs(path));
+  }
+  const rocksdb::DBOptions options = MakeDbOptions(monitor_);
+  rocksdb::DB* db = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  RETURN_IF_ERROR(FromRocksDb(rocksdb::DB::Open(options, path, descriptors, &handles, &db),
+                              fmt::format("cannot open the store in \"{}\"", path)));
+  db_.reset(db);
+  unused_handle_ = handles.back();
+  handles.pop_back();
+  handles_ = std::move(handles);
+  monitor_->Start(db, &handles_);
+  return is_new ? directory_->Sync() : absl::OkStatus();
+}
+
+RocksDbStore::~RocksDbStore() {
+  if (db_ == nullptr) return;
+  const rocksdb::Status flushed = db_->FlushWAL(/*sync=*/false);
+  if (!flushed.ok()) spdlog::error("closing the store failed error=\"{}\"", flushed.ToString());
+  // The monitor uses the handles from background threads.
+  rocksdb::CancelAllBackgroundWork(db_.get(), /*wait=*/true);
+  for (rocksdb::ColumnFamilyHandle* handle : handles_) db_->DestroyColumnFamilyHandle(handle);
+  db_->DestroyColumnFamilyHandle(unused_handle_);
+  const rocksdb::Status closed = db_->Close();
+  if (!closed.ok()) spdlog::error("closing the store failed error=\"{}\"", closed.ToString());
+}
+
+rocksdb::ColumnFamilyHandle* RocksDbStore::handle(Table table) const {
+  return handles_[static_cast<size_t>(table)];
+}
+
+absl::Status RocksDbStore::Write(const Batch& batch) {
+  rocksdb::WriteBatch changes(batch.byte_size());
+  for (const Batch::Op& op : batch.ops()) {
+    const rocksdb::Status added = op.is_delete ? changes.Delete(handle(op.table), op.key)
+                                               : changes.Put(handle(op.table), op.key, op.value);
+    RETURN_IF_ERROR(FromRocksDb(added, "cannot add to a batch"));
+  }
+  rocksdb::WriteOptions options;
+  options.no_slowdown = true;
+  const rocksdb::Status written = db_->Write(options, &changes);
+  monitor_->NoteWrite(written.IsIncomplete());
+  return FromRocksDb(written, "write failed");
+}
+
+absl::Status RocksDbStore::Sync() { return FromRocksDb(db_->SyncWAL(), "sync failed"); }
+
+absl::StatusOr<std::optional<std::string>> RocksDbStore::Get(Table table, std::string_view key,
+                                                             const Snapshot* snapshot) const {
+  std::string value;
+  const rocksdb::Status status = db_->Get(ReadAt(snapshot), handle(table), ToSlice(key), &value);
+  if (status.IsNotFound()) return std::optional<std::string>();
+  RETURN_IF_ERROR(FromRocksDb(status, fmt::format("read of table {} failed", TableName(table))));
+  return std::optional<std::string>(std::move(value));
+}
+
+absl::StatusOr<std::vector<std::optional<std::string>>> RocksDbStore::MultiGet(
+    Table table, const std::vector<std::string>& keys, const Snapshot* snapshot) const {
+  const std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
+  std::vector<rocksdb::PinnableSlice> found(keys.size());
+  std::vector<rocksdb::Status> statuses(keys.size());
+  db_->MultiGet(ReadAt(snapshot), handle(table), keys.size(), slices.data(), found.data(),
+                statuses.data());
+  std::vector<std::optional<std::string>> values(keys.size());
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (statuses[i].IsNotFound()) continue;
+    RETURN_IF_ERROR(
+        FromRocksDb(statuses[i], fmt::format("read of table {} failed", TableName(table))));
+    values[i] = found[i].ToString();
+  }
+  return values;
+}
+
+absl::Status RocksDbStore::Scan(const KeyRange& range, const Visitor& visitor,
+                                const Snapshot* snapshot) const {
+  rocksdb::ReadOptions options = ReadAt(snapshot);
+  const rocksdb::Slice end = range.end;
+  // The bound lets RocksDB stop at once, and not wade through deletions behind the range.
+  if (!range.end.empty()) options.iterate_upper_bound = &end;
+  const std::unique_ptr<rocksdb::Iterator> rows(db_->NewIterator(options, handle(range.table)));
+  for (rows->Seek(range.begin); rows->Valid(); rows->Next()) {
+    if (!visitor(ToView(rows->key()), ToView(rows->value()))) break;
+  }
+  return FromRocksDb(rows->status(),
+                     fmt::format("scan of table {} failed", TableName(range.table)));
+}
+
+std::unique_ptr<Snapshot> RocksDbStore::TakeSnapshot() const {
+  return std::make_unique<RocksDbSnapshot>(db_.get());
+}
+
+}  // namespace belfry

@@ -1,0 +1,70 @@
+#pragma once
+
+// RocksDbStore: the Store on disk, one column family per table.
+//
+// Write appends to the log without waiting for the disk and refuses where RocksDB would wait;
+// Sync makes the log durable beside running writes. After a kill everything written is there;
+// after a power cut everything synced. Opening reads the logs first and refuses damage that would
+// cost durable changes, see storage/wal_check.h.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "rocksdb/db.h"
+#include "scheduler/store/store.h"
+#include "storage/data_directory.h"
+#include "storage/write_pressure_monitor.h"
+
+namespace belfry {
+
+// Thread safety: as Store. A visitor of Scan may call the store.
+class RocksDbStore : public Store {
+ public:
+  struct Options {
+    // The directory; made if absent, owned by this store while it is open.
+    std::string path;
+  };
+
+  // Opens the store, and creates it in an empty directory. FailedPrecondition if the directory is
+  // in use, holds other data or tables that this version does not know; DataLoss if durable
+  // changes would be lost; else an error that names the path. Logs a torn end of the log.
+  static absl::StatusOr<std::unique_ptr<RocksDbStore>> Open(const Options& options);
+
+  // Keeps all that was written. REQUIRES: all snapshots are gone and no call is running.
+  ~RocksDbStore() override;
+  RocksDbStore(const RocksDbStore&) = delete;
+  RocksDbStore& operator=(const RocksDbStore&) = delete;
+
+  absl::Status Write(const Batch& batch) override;
+  absl::Status Sync() override;
+  absl::StatusOr<std::optional<std::string>> Get(Table table, std::string_view key,
+                                                 const Snapshot* snapshot = nullptr) const override;
+  absl::StatusOr<std::vector<std::optional<std::string>>> MultiGet(
+      Table table, const std::vector<std::string>& keys,
+      const Snapshot* snapshot = nullptr) const override;
+  absl::Status Scan(const KeyRange& range, const Visitor& visitor,
+                    const Snapshot* snapshot = nullptr) const override;
+  std::unique_ptr<Snapshot> TakeSnapshot() const override;
+  WritePressure write_pressure() const override { return monitor_->pressure(); }
+
+ private:
+  explicit RocksDbStore(std::unique_ptr<DataDirectory> directory);
+
+  absl::Status OpenDatabase();
+  rocksdb::ColumnFamilyHandle* handle(Table table) const;
+
+  // All constant after Open.
+  const std::unique_ptr<DataDirectory> directory_;
+  const std::shared_ptr<WritePressureMonitor> monitor_;
+  std::unique_ptr<rocksdb::DB> db_;
+  // In order of Table.
+  std::vector<rocksdb::ColumnFamilyHandle*> handles_;
+  rocksdb::ColumnFamilyHandle* unused_handle_ = nullptr;
+};
+
+}  // namespace belfry

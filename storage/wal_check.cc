@@ -1,0 +1,276 @@
+#include "storage/wal_check.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "rocksdb/file_checksum.h"
+#include "scheduler/base/status_macros.h"
+#include "spdlog/fmt/fmt.h"
+
+namespace belfry {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kBlockBytes = 32768;
+constexpr size_t kHeaderBytes = 7;
+// Offset of the type in the header; the checksum covers everything from here.
+constexpr size_t kTypeOffset = 6;
+constexpr size_t kLengthOffset = 4;
+// Sequence number and count, at the start of a record's data.
+constexpr size_t kBatchHeaderBytes = 12;
+constexpr size_t kSequenceBytes = 8;
+constexpr uint32_t kCrcMaskDelta = 0xa282ead8U;
+
+enum class FragmentType : unsigned char { kFull = 1, kFirst = 2, kMiddle = 3, kLast = 4 };
+
+struct Fragment {
+  FragmentType type;
+  std::string_view data;
+};
+
+uint64_t LittleEndian(std::string_view bytes) {
+  uint64_t value = 0;
+  for (size_t i = bytes.size(); i > 0; --i) {
+    value = value << 8 | static_cast<unsigned char>(bytes[i - 1]);
+  }
+  return value;
+}
+
+// CRC-32C in the form in which logs store it. RocksDB's fast implementation is not in its public
+// headers, but a checksum of files is.
+uint32_t MaskedCrc(std::string_view bytes) {
+  static const auto* const kFactory = new std::shared_ptr<rocksdb::FileChecksumGenFactory>(
+      rocksdb::GetFileChecksumGenCrc32cFactory());
+  const auto generator = (*kFactory)->CreateFileChecksumGenerator({});
+  generator->Update(bytes.data(), bytes.size());
+  generator->Finalize();
+  // Four bytes, big-endian.
+  uint32_t crc = 0;
+  for (const char byte : generator->GetChecksum())
+    crc = crc << 8 | static_cast<unsigned char>(byte);
+  return (crc >> 15 | crc << 17) + kCrcMaskDelta;
+}
+
+// The fragment that begins at the start of `bytes`, or nothing if there is no valid one.
+std::optional<Fragment> ReadFragment(std::string_view bytes) {
+  if (bytes.size() < kHeaderBytes) return std::nullopt;
+  const auto type = static_cast<unsigned char>(bytes[kTypeOffset]);
+  if (type < static_cast<unsigned char>(FragmentType::kFull) ||
+      type > static_cast<unsigned char>(FragmentType::kLast)) {
+    return std::nullopt;
+  }
+  const size_t length = LittleEndian(bytes.substr(kLengthOffset, 2));
+  if (kHeaderBytes + length > bytes.size()) return std::nullopt;
+  const uint64_t stored = LittleEndian(bytes.substr(0, kLengthOffset));
+  if (stored != MaskedCrc(bytes.substr(kTypeOffset, 1 + length))) return std::nullopt;
+  return Fragment{static_cast<FragmentType>(type), bytes.substr(kHeaderBytes, length)};
+}
+
+bool IsZero(std::string_view bytes) {
+  return bytes.find_first_not_of('\0') == std::string_view::npos;
+}
+
+// What one log was found to hold.
+struct LogContents {
+  uint64_t size = 0;
+  // Sequence number of the first whole record, and the one that must follow the last whole record
+  // before any damage.
+  std::optional<uint64_t> first_sequence;
+  std::optional<uint64_t> next_sequence;
+  // Start of the first record that cannot be read whole.
+  std::optional<uint64_t> damage_offset;
+  bool data_after_damage = false;
+};
+
+// Reads one log block by block.
+class LogReader {
+ public:
+  void AddBlock(std::string_view block);
+  LogContents Finish();
+
+ private:
+  void AddFragment(const Fragment& fragment, uint64_t offset);
+  void AddRecord(uint64_t offset);
+  void NoteDamage(uint64_t offset);
+  // Position of the next valid fragment in a block with damage at `position`, or npos.
+  static size_t FindFragment(std::string_view block, size_t position);
+
+  LogContents contents_;
+  // Whether something other than zeros lies in the damaged part.
+  bool damage_is_data_ = false;
+  // The record whose fragments are being read: where it began and its first bytes.
+  std::optional<uint64_t> record_offset_;
+  std::string record_head_;
+};
+
+size_t LogReader::FindFragment(std::string_view block, size_t position) {
+  for (size_t i = position + 1; i + kHeaderBytes < block.size(); ++i) {
+    const std::optional<Fragment> fragment = ReadFragment(block.substr(i));
+    if (fragment.has_value() && !fragment->data.empty()) return i;
+  }
+  return std::string_view::npos;
+}
+
+void LogReader::AddBlock(std::string_view block) {
+  const uint64_t block_offset = contents_.size;
+  contents_.size += block.size();
+  size_t position = 0;
+  while (position + kHeaderBytes <= block.size()) {
+    const std::optional<Fragment> fragment = ReadFragment(block.substr(position));
+    if (fragment.has_value()) {
+      AddFragment(*fragment, block_offset + position);
+      position += kHeaderBytes + fragment->data.size();
+      continue;
+    }
+    const bool is_first = !contents_.damage_offset.has_value();
+    NoteDamage(block_offset + position);
+    if (!IsZero(block.substr(position))) damage_is_data_ = true;
+    // A damaged length hides where the next record begins. Looking for it byte by byte is dear, so
+    // it is done in the first damaged block only; in the others a record begins at the start.
+    position = is_first ? FindFragment(block, position) : std::string_view::npos;
+    if (position == std::string_view::npos) return;
+  }
+  // A full block may end in less than a header, which is padding; a file may not.
+  if (block.size() < kBlockBytes && !IsZero(block.substr(position))) {
+    NoteDamage(block_offset + position);
+    damage_is_data_ = true;
+  }
+}
+
+void LogReader::NoteDamage(uint64_t offset) {
+  if (contents_.damage_offset.has_value()) return;
+  // The damage makes the record unreadable from its first fragment on.
+  if (record_offset_.has_value()) damage_is_data_ = true;
+  contents_.damage_offset = record_offset_.value_or(offset);
+  record_offset_.reset();
+}
+
+void LogReader::AddFragment(const Fragment& fragment, uint64_t offset) {
+  const bool is_start =
+      fragment.type == FragmentType::kFull || fragment.type == FragmentType::kFirst;
+  if (is_start == record_offset_.has_value()) NoteDamage(offset);
+  if (contents_.damage_offset.has_value()) {
+    contents_.data_after_damage = true;
+    return;
+  }
+  if (is_start) {
+    record_offset_ = offset;
+    record_head_.clear();
+  }
+  record_head_ += fragment.data.substr(0, kBatchHeaderBytes - record_head_.size());
+  const bool is_end = fragment.type == FragmentType::kFull || fragment.type == FragmentType::kLast;
+  if (!is_end) return;
+  AddRecord(*record_offset_);
+  record_offset_.reset();
+}
+
+void LogReader::AddRecord(uint64_t offset) {
+  if (record_head_.size() < kBatchHeaderBytes) {
+    NoteDamage(offset);
+    return;
+  }
+  const std::string_view head = record_head_;
+  const uint64_t sequence = LittleEndian(head.substr(0, kSequenceBytes));
+  const uint64_t count = LittleEndian(head.substr(kSequenceBytes));
+  if (!contents_.first_sequence.has_value()) contents_.first_sequence = sequence;
+  contents_.next_sequence = sequence + count;
+}
+
+LogContents LogReader::Finish() {
+  if (record_offset_.has_value()) NoteDamage(*record_offset_);
+  const bool is_reserved_space = !damage_is_data_ && !contents_.data_after_damage;
+  if (is_reserved_space) contents_.damage_offset.reset();
+  return contents_;
+}
+
+struct FileCloser {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+absl::StatusOr<LogContents> ReadLog(const fs::path& path) {
+  const std::unique_ptr<std::FILE, FileCloser> file(std::fopen(path.c_str(), "rbe"));
+  if (file == nullptr) {
+    return absl::ErrnoToStatus(errno, fmt::format("cannot open log \"{}\"", path.string()));
+  }
+  LogReader reader;
+  std::string block(kBlockBytes, '\0');
+  for (;;) {
+    const size_t size = std::fread(block.data(), 1, block.size(), file.get());
+    if (std::ferror(file.get()) != 0) {
+      return absl::ErrnoToStatus(errno, fmt::format("cannot read log \"{}\"", path.string()));
+    }
+    if (size > 0) reader.AddBlock(std::string_view(block).substr(0, size));
+    if (size < block.size()) return reader.Finish();
+  }
+}
+
+// The number in the name of a log, like "000123.log", or nothing for another file.
+std::optional<uint64_t> LogNumber(const fs::path& path) {
+  if (path.extension() != ".log") return std::nullopt;
+  const std::string digits = path.stem();
+  uint64_t number = 0;
+  const char* end = digits.data() + digits.size();
+  const auto [parsed, error] = std::from_chars(digits.data(), end, number);
+  if (digits.empty() || error != std::errc() || parsed != end) return std::nullopt;
+  return number;
+}
+
+absl::StatusOr<std::vector<fs::path>> ListLogs(const std::string& directory) {
+  std::vector<std::pair<uint64_t, fs::path>> logs;
+  std::error_code error;
+  fs::directory_iterator entry(directory, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    if (const auto number = LogNumber(entry->path())) logs.emplace_back(*number, entry->path());
+  }
+  if (error) {
+    return absl::ErrnoToStatus(error.value(), fmt::format("cannot read \"{}\"", directory));
+  }
+  std::sort(logs.begin(), logs.end());
+  std::vector<fs::path> paths;
+  for (auto& [number, path] : logs) paths.push_back(std::move(path));
+  return paths;
+}
+
+absl::Status DamageError(const TornEnd& damage) {
+  return absl::DataLossError(fmt::format(
+      "log \"{}\" is damaged at byte {} and records follow: opening it would drop changes that "
+      "were reported as durable; restore the directory from a backup, or, to give up every change "
+      "from there on, truncate that file to {} bytes and remove the logs with higher numbers",
+      damage.file, damage.offset, damage.offset));
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<TornEnd>> CheckWriteAheadLogs(const std::string& directory) {
+  ASSIGN_OR_RETURN(const std::vector<fs::path> logs, ListLogs(directory));
+  std::optional<TornEnd> damage;
+  std::optional<uint64_t> next_sequence;
+  for (const fs::path& log : logs) {
+    ASSIGN_OR_RETURN(const LogContents contents, ReadLog(log));
+    const bool has_data = contents.first_sequence.has_value() || contents.data_after_damage;
+    if (damage.has_value() && has_data) {
+      const bool goes_on = contents.first_sequence.has_value() && next_sequence.has_value() &&
+                           *contents.first_sequence <= *next_sequence;
+      if (!goes_on) return DamageError(*damage);
+      damage.reset();
+    }
+    if (contents.next_sequence.has_value()) next_sequence = contents.next_sequence;
+    if (!contents.damage_offset.has_value()) continue;
+    const TornEnd torn{log.string(), *contents.damage_offset,
+                       contents.size - *contents.damage_offset};
+    if (contents.data_after_damage) return DamageError(torn);
+    if (!damage.has_value()) damage = torn;
+  }
+  return damage;
+}
+
+}  // namespace belfry

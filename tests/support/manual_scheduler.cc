@@ -1,0 +1,174 @@
+#include "tests/support/manual_scheduler.h"
+
+#include "scheduler/base/check.h"
+
+namespace belfry {
+namespace {
+
+absl::Time ParseTime(const char* text) {
+  absl::Time time;
+  std::string error;
+  CHECK(absl::ParseTime(absl::RFC3339_full, text, &time, &error)) << error;
+  return time;
+}
+
+// More turns than any test needs: a loop that never comes to rest is a failure.
+constexpr int kMaxTurns = 200000;
+
+}  // namespace
+
+ManualScheduler::ManualScheduler(const char* start) : clock(ParseTime(start)) { Open(); }
+
+void ManualScheduler::Open() {
+  LoopOptions options;
+  options.on_fatal = [this](const absl::Status& status) { fatal = status; };
+  auto opened = SchedulerLoop::Open(&store, &clock, options);
+  CHECK(opened.ok()) << opened.status().ToString();
+  loop = *std::move(opened);
+  RunUntilIdle();
+}
+
+dapr::proto::scheduler::v1::JobMetadata ManualScheduler::Metadata() const {
+  dapr::proto::scheduler::v1::JobMetadata metadata;
+  metadata.set_app_id(app);
+  metadata.set_namespace_(ns);
+  metadata.mutable_target()->mutable_job();
+  return metadata;
+}
+
+std::shared_ptr<std::optional<absl::Status>> ManualScheduler::Submit(const std::string& name,
+                                                                     const JobText& text,
+                                                                     bool overwrite) {
+  auto answer = std::make_shared<std::optional<absl::Status>>();
+  dapr::proto::scheduler::v1::Job job;
+  if (text.schedule) job.set_schedule(*text.schedule);
+  if (text.due_time) job.set_due_time(*text.due_time);
+  if (text.ttl) job.set_ttl(*text.ttl);
+  if (text.repeats) job.set_repeats(*text.repeats);
+  if (!text.data.empty()) job.mutable_data()->set_value(text.data);
+  if (text.policy) text.policy(job.mutable_failure_policy());
+  FillDefaultFailurePolicy(&job);
+  auto spec = ParseJob(job, clock.Now());
+  if (!spec.ok()) {
+    *answer = spec.status();
+    return answer;
+  }
+  auto key = ParseJobKey(Metadata(), name);
+  if (!key.ok()) {
+    *answer = key.status();
+    return answer;
+  }
+  loop->Schedule(*std::move(key), Metadata(), std::move(job), *std::move(spec), overwrite,
+                 [answer](absl::Status status) { *answer = std::move(status); });
+  return answer;
+}
+
+absl::Status ManualScheduler::Schedule(const std::string& name, const JobText& job,
+                                       bool overwrite) {
+  const auto answer = Submit(name, job, overwrite);
+  RunUntilIdle();
+  CHECK(answer->has_value()) << "no answer";
+  return **answer;
+}
+
+absl::Status ManualScheduler::Delete(const std::string& name) {
+  std::optional<absl::Status> answer;
+  loop->Delete(JobKeyOf(Metadata(), name), [&](absl::Status status) { answer = status; });
+  RunUntilIdle();
+  CHECK(answer.has_value()) << "no answer";
+  return *answer;
+}
+
+absl::Status ManualScheduler::DeletePrefix(const std::string& name_prefix) {
+  auto prefix = NamePrefix(Metadata(), name_prefix);
+  if (!prefix.ok()) return prefix.status();
+  std::optional<absl::Status> answer;
+  loop->DeletePrefix(*prefix, [&](absl::Status status) { answer = status; });
+  RunUntilIdle();
+  CHECK(answer.has_value()) << "no answer";
+  return *answer;
+}
+
+absl::StatusOr<storage::v1::JobRecord> ManualScheduler::Get(const std::string& name) {
+  std::optional<absl::StatusOr<storage::v1::JobRecord>> answer;
+  loop->Get(JobKeyOf(Metadata(), name),
+            [&](absl::StatusOr<storage::v1::JobRecord> record) { answer = std::move(record); });
+  RunUntilIdle();
+  CHECK(answer.has_value()) << "no answer";
+  return *std::move(answer);
+}
+
+std::vector<std::string> ManualScheduler::List() {
+  std::optional<absl::StatusOr<std::vector<storage::v1::JobRecord>>> answer;
+  loop->List(
+      ListPrefix(Metadata()).value(), SIZE_MAX,
+      [&](absl::StatusOr<std::vector<storage::v1::JobRecord>> jobs) { answer = std::move(jobs); });
+  RunUntilIdle();
+  CHECK(answer.has_value() && answer->ok()) << "no list";
+  std::vector<std::string> names;
+  for (const auto& job : **answer) names.push_back(job.name());
+  return names;
+}
+
+std::shared_ptr<RecordingWatcher> ManualScheduler::Watch() {
+  auto watcher = std::make_shared<RecordingWatcher>();
+  watcher->id = loop->AddWatcher(watcher, {{TargetKind::kApp, ns, app}});
+  RunUntilIdle();
+  return watcher;
+}
+
+void ManualScheduler::Unwatch(const RecordingWatcher& watcher) {
+  loop->RemoveWatcher(watcher.id);
+  RunUntilIdle();
+}
+
+void ManualScheduler::Answer(const RecordingWatcher& watcher, uint64_t trigger_id,
+                             Outcome outcome) {
+  loop->Settle(watcher.id, trigger_id, outcome);
+  RunUntilIdle();
+}
+
+void ManualScheduler::RunWithoutSync() {
+  for (int turn = 0; turn < kMaxTurns; ++turn) {
+    const bool more = loop->RunOnce() <= absl::ZeroDuration();
+    loop->CheckInvariants();
+    if (!loop->RunReaders() && !more) return;
+  }
+  CHECK(false) << "the loop does not come to rest";
+}
+
+void ManualScheduler::RunUntilIdle() {
+  do {
+    RunWithoutSync();
+  } while (loop->RunSyncer());
+}
+
+void ManualScheduler::Advance(absl::Duration duration) {
+  clock.Advance(duration);
+  RunUntilIdle();
+}
+
+void ManualScheduler::AdvanceTo(absl::Time time) {
+  const absl::Duration duration = time - clock.Now();
+  CHECK(duration >= absl::ZeroDuration()) << absl::FormatTime(time) << " is past";
+  Advance(duration);
+}
+
+void ManualScheduler::Kill() {
+  // A killed process writes nothing more; the loop's own Stop would only sync what was written,
+  // which no test of Kill can tell from not syncing.
+  loop.reset();
+  Open();
+}
+
+void ManualScheduler::LosePower() {
+  // Stop must not make durable what the power cut is to take.
+  store.FailSyncs(absl::UnavailableError("power lost"));
+  loop.reset();
+  store.FailSyncs(absl::OkStatus());
+  store.LosePower();
+  fatal = absl::OkStatus();
+  Open();
+}
+
+}  // namespace belfry

@@ -1,0 +1,150 @@
+#include "server/config.h"
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <catch2/catch.hpp>
+
+namespace belfry::server {
+namespace {
+
+// Sets a variable of the environment for one test.
+class ScopedVariable {
+ public:
+  ScopedVariable(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
+  ~ScopedVariable() { unsetenv(name_); }
+
+ private:
+  const char* const name_;
+};
+
+Config Parsed(const std::vector<std::string>& flags) {
+  const Arguments arguments = ParseArguments(flags);
+  INFO(arguments.text);
+  REQUIRE(arguments.config.has_value());
+  return *arguments.config;
+}
+
+TEST_CASE("without flags the defaults hold") {
+  const Config config = Parsed({});
+  CHECK(config.port == 50006);
+  CHECK(config.healthz_port == 8080);
+  CHECK(config.metrics_port == 9090);
+  CHECK(config.enable_metrics);
+  CHECK(config.listen_address.empty());
+  CHECK(config.healthz_listen_address.empty());
+  CHECK(config.id == "dapr-scheduler-server-0");
+  CHECK(config.data_dir == "./data");
+  CHECK(config.log_level == "info");
+  CHECK_FALSE(config.log_as_json);
+  CHECK(config.override_broadcast_host_port.empty());
+  CHECK(config.max_unsynced == absl::Seconds(1));
+  CHECK(config.ports_file.empty());
+}
+
+TEST_CASE("flags are read with = and with a space") {
+  CHECK(Parsed({"--port=7"}).port == 7);
+  CHECK(Parsed({"--port", "7"}).port == 7);
+  CHECK(Parsed({"--listen-address=::1"}).listen_address == "::1");
+  CHECK(Parsed({"--listen-address="}).listen_address.empty());
+  CHECK(Parsed({"--healthz-port=0"}).healthz_port == 0);
+  CHECK(Parsed({"--healthz-listen-address=127.0.0.1"}).healthz_listen_address == "127.0.0.1");
+  CHECK(Parsed({"--metrics-port", "65535"}).metrics_port == 65535);
+  CHECK(Parsed({"--id=a"}).id == "a");
+  CHECK(Parsed({"--data-dir=/x"}).data_dir == "/x");
+  CHECK(Parsed({"--etcd-data-dir=/x"}).data_dir == "/x");
+  CHECK(Parsed({"--log-level=debug"}).log_level == "debug");
+  CHECK(Parsed({"--override-broadcast-host-port=h:1"}).override_broadcast_host_port == "h:1");
+  CHECK(Parsed({"--max-unsynced=250ms"}).max_unsynced == absl::Milliseconds(250));
+  CHECK(Parsed({"--ports-file=/p"}).ports_file == "/p");
+}
+
+TEST_CASE("the last one of a repeated flag wins") {
+  CHECK(Parsed({"--port=1", "--port=2"}).port == 2);
+  CHECK_FALSE(Parsed({"--log-as-json", "--log-as-json=false"}).log_as_json);
+  CHECK(Parsed({"--data-dir=a", "--etcd-data-dir=b"}).data_dir == "b");
+}
+
+TEST_CASE("booleans are read bare and with a value") {
+  CHECK(Parsed({"--log-as-json"}).log_as_json);
+  CHECK(Parsed({"--log-as-json=true"}).log_as_json);
+  CHECK_FALSE(Parsed({"--log-as-json=false"}).log_as_json);
+  CHECK(Parsed({"--enable-metrics"}).enable_metrics);
+  CHECK_FALSE(Parsed({"--enable-metrics=false"}).enable_metrics);
+}
+
+TEST_CASE("each flag is also read from the environment, and the command line wins") {
+  const ScopedVariable port("BELFRY_PORT", "1234");
+  const ScopedVariable data("BELFRY_DATA_DIR", "/var/jobs");
+  const ScopedVariable metrics("BELFRY_ENABLE_METRICS", "false");
+  const ScopedVariable json("BELFRY_LOG_AS_JSON", "true");
+  const ScopedVariable broadcast("BELFRY_OVERRIDE_BROADCAST_HOST_PORT", "h:1");
+  const Config config = Parsed({});
+  CHECK(config.port == 1234);
+  CHECK(config.data_dir == "/var/jobs");
+  CHECK_FALSE(config.enable_metrics);
+  CHECK(config.log_as_json);
+  CHECK(config.override_broadcast_host_port == "h:1");
+  CHECK(Parsed({"--port=7"}).port == 7);
+  CHECK(Parsed({"--etcd-data-dir=/x"}).data_dir == "/x");
+  CHECK(Parsed({"--enable-metrics=true"}).enable_metrics);
+}
+
+TEST_CASE("what cannot be understood ends with the usage and exit code 2") {
+  const auto flags = GENERATE(
+      std::vector<std::string>{"--no-such-flag"}, std::vector<std::string>{"--port=abc"},
+      std::vector<std::string>{"--port=65536"}, std::vector<std::string>{"--port=-1"},
+      std::vector<std::string>{"--port="}, std::vector<std::string>{"--port"},
+      std::vector<std::string>{"--log-as-json="}, std::vector<std::string>{"--log-level=loud"},
+      std::vector<std::string>{"stray"}, std::vector<std::string>{"--max-unsynced=soon"},
+      std::vector<std::string>{"--max-unsynced=0s"}, std::vector<std::string>{"--max-unsynced=2h"},
+      std::vector<std::string>{"--log-as-json=maybe"});
+  INFO(flags[0]);
+  const Arguments arguments = ParseArguments(flags);
+  CHECK_FALSE(arguments.config.has_value());
+  CHECK(arguments.exit_code == 2);
+  CHECK_FALSE(arguments.text.empty());
+}
+
+TEST_CASE("help and version are answered with exit code 0") {
+  const Arguments help = ParseArguments({"--help"});
+  CHECK_FALSE(help.config.has_value());
+  CHECK(help.exit_code == 0);
+  CHECK(help.text.find("--healthz-port") != std::string::npos);
+
+  const Arguments version = ParseArguments({"--version"});
+  CHECK_FALSE(version.config.has_value());
+  CHECK(version.exit_code == 0);
+  CHECK(version.text == "belfry-scheduler " BELFRY_VERSION "\n");
+}
+
+TEST_CASE("what would split or expose the service is refused with exit code 1") {
+  const auto flag = GENERATE(std::string("--tls-enabled"), std::string("--tls-enabled=true"),
+                             std::string("--mode=kubernetes"), std::string("--etcd-embed=false"),
+                             std::string("--etcd-client-endpoints=http://etcd:2379"),
+                             std::string("--etcd-initial-cluster=a=http://a:2380,b=http://b:2380"));
+  INFO(flag);
+  const Arguments arguments = ParseArguments({flag});
+  CHECK_FALSE(arguments.config.has_value());
+  CHECK(arguments.exit_code == 1);
+  // The flag, and what to do.
+  CHECK(arguments.text.find(flag.substr(0, flag.find('='))) != std::string::npos);
+  CHECK(arguments.text.find("leave the flag") != std::string::npos);
+}
+
+TEST_CASE("refused flags are accepted with the values that ask for nothing special") {
+  Parsed({"--tls-enabled=false"});
+  Parsed({"--mode=standalone"});
+  Parsed({"--etcd-embed"});
+  Parsed({"--etcd-embed=true"});
+  Parsed({"--etcd-initial-cluster=dapr-scheduler-server-0=http://localhost:2380"});
+}
+
+TEST_CASE("a refused flag in the environment is refused too") {
+  const ScopedVariable tls("BELFRY_TLS_ENABLED", "true");
+  CHECK(ParseArguments({}).exit_code == 1);
+}
+
+}  // namespace
+}  // namespace belfry::server

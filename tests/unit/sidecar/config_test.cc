@@ -1,0 +1,247 @@
+#include "client/sidecar/config.h"
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/sidecar/config_values.h"
+
+namespace belfry::sidecar {
+namespace {
+
+// Sets a variable of the environment for one test.
+class ScopedEnv {
+ public:
+  ScopedEnv(const char* name, const char* value) : name_(name) { ::setenv(name, value, 1); }
+  ~ScopedEnv() { ::unsetenv(name_); }
+  ScopedEnv(const ScopedEnv&) = delete;
+  ScopedEnv& operator=(const ScopedEnv&) = delete;
+
+ private:
+  const char* const name_;
+};
+
+Config Parsed(std::vector<std::string> args) {
+  args.insert(args.begin(), "--app-id=my-app");
+  const auto parsed = ParseCommandLine(args);
+  INFO(parsed.text);
+  REQUIRE(parsed.run);
+  return parsed.config;
+}
+
+TEST_CASE("config: defaults") {
+  const Config config = Parsed({});
+  CHECK(config.app_id == "my-app");
+  CHECK(config.app_port == 0);
+  CHECK(config.app_protocol == AppProtocol::kHttp);
+  CHECK(config.app_channel_address == "127.0.0.1");
+  CHECK(config.app_max_concurrency == -1);
+  CHECK(config.app_request_timeout == absl::InfiniteDuration());
+  CHECK(config.http_port == 3500);
+  CHECK(config.grpc_port == 50001);
+  CHECK(config.public_port == -1);
+  CHECK(config.listen_addresses.empty());
+  CHECK(config.metrics_port == 9090);
+  CHECK_FALSE(config.metrics_port_given);
+  CHECK(config.enable_metrics);
+  CHECK(config.scheduler_addresses.empty());
+  CHECK(config.scheduler_job_streams == 3);
+  CHECK(config.max_body_bytes == 4u << 20);
+  CHECK(config.read_buffer_bytes == 4096);
+  CHECK(config.app_health_probe_interval == absl::Seconds(5));
+  CHECK(config.app_health_probe_timeout == absl::Milliseconds(500));
+  CHECK(config.app_health_threshold == 3);
+  CHECK(config.graceful_shutdown == absl::Seconds(5));
+  CHECK(config.job_namespace == "default");
+  CHECK(config.metrics_namespace.empty());
+  CHECK(config.ignored_flags.empty());
+}
+
+TEST_CASE("config: flags may be written in every way that Go takes") {
+  for (const std::vector<std::string>& args :
+       std::vector<std::vector<std::string>>{{"--app-port", "3000"},
+                                             {"--app-port=3000"},
+                                             {"-app-port", "3000"},
+                                             {"-app-port=3000"}}) {
+    CHECK(Parsed(args).app_port == 3000);
+  }
+  CHECK(Parsed({"--app-port", ""}).app_port == 0);
+  CHECK(Parsed({"--app-port="}).app_port == 0);
+  CHECK(Parsed({"--app-max-concurrency", "-1"}).app_max_concurrency == -1);
+  CHECK_FALSE(Parsed({"--enable-metrics=false"}).enable_metrics);
+  CHECK(Parsed({"--log-as-json"}).log_as_json);
+  CHECK(Parsed({"--enable-mtls=false"}).app_id == "my-app");
+}
+
+TEST_CASE("config: every flag") {
+  const Config config = Parsed({"--app-protocol=grpc",
+                                "--app-channel-address=[::1]",
+                                "--app-max-concurrency=7",
+                                "--app-request-timeout=90s",
+                                "--dapr-http-port=0",
+                                "--dapr-grpc-port=0",
+                                "--dapr-listen-addresses=[::1],127.0.0.1",
+                                "--dapr-public-port=0",
+                                "--dapr-public-listen-address=127.0.0.1",
+                                "--metrics-port=0",
+                                "--metrics-listen-address=127.0.0.1",
+                                "--scheduler-host-address=a:1,b:2",
+                                "--scheduler-host-address",
+                                "c:3",
+                                "--scheduler-job-streams=1",
+                                "--max-body-size=1Mi",
+                                "--read-buffer-size=8Ki",
+                                "--enable-app-health-check",
+                                "--app-health-check-path=health",
+                                "--app-health-probe-interval=1",
+                                "--app-health-probe-timeout=100",
+                                "--app-health-threshold=1",
+                                "--disable-init-endpoints=config",
+                                "--dapr-graceful-shutdown-seconds=1",
+                                "--log-level=debug",
+                                "--enable-api-logging",
+                                "--ports-file=/tmp/p"});
+  CHECK(config.app_protocol == AppProtocol::kGrpc);
+  CHECK(config.app_channel_address == "::1");
+  CHECK(config.app_max_concurrency == 7);
+  CHECK(config.app_request_timeout == absl::Seconds(90));
+  CHECK(config.http_port == 0);
+  CHECK(config.grpc_port == 0);
+  CHECK(config.listen_addresses == std::vector<std::string>{"::1", "127.0.0.1"});
+  CHECK(config.public_port == 0);
+  CHECK(config.public_listen_address == "127.0.0.1");
+  CHECK(config.metrics_port == 0);
+  CHECK(config.metrics_port_given);
+  CHECK(config.metrics_listen_address == "127.0.0.1");
+  CHECK(config.scheduler_addresses == std::vector<std::string>{"a:1", "b:2", "c:3"});
+  CHECK(config.scheduler_job_streams == 1);
+  CHECK(config.max_body_bytes == 1u << 20);
+  CHECK(config.read_buffer_bytes == 8192);
+  CHECK(config.enable_app_health_check);
+  CHECK(config.app_health_check_path == "/health");
+  CHECK(config.app_health_probe_interval == absl::Seconds(1));
+  CHECK(config.app_health_probe_timeout == absl::Milliseconds(100));
+  CHECK(config.app_health_threshold == 1);
+  CHECK_FALSE(config.call_app_config);
+  CHECK(config.graceful_shutdown == absl::Seconds(1));
+  CHECK(config.log_level == LogLevel::kDebug);
+  CHECK(config.enable_api_logging);
+  CHECK(config.ports_file == "/tmp/p");
+}
+
+TEST_CASE("config: older names of the sizes") {
+  CHECK(Parsed({"--dapr-http-max-request-size=16"}).max_body_bytes == 16u << 20);
+  CHECK(Parsed({"--dapr-http-read-buffer-size=8"}).read_buffer_bytes == 8192);
+}
+
+TEST_CASE("config: a blank scheduler address disables scheduling") {
+  const std::string blank = GENERATE(as<std::string>(), "", " ", "\"\"", "''", "\" \"");
+  CHECK(Parsed({"--scheduler-host-address", blank}).scheduler_addresses.empty());
+}
+
+TEST_CASE("config: the environment") {
+  const ScopedEnv ns("NAMESPACE", "ns1");
+  const ScopedEnv api_token("DAPR_API_TOKEN", "t1");
+  const ScopedEnv app_token("APP_API_TOKEN", "t2");
+  const ScopedEnv hosts("DAPR_SCHEDULER_HOST_ADDRESS_DNS_A", "a:1,b:2");
+  const ScopedEnv port("BELFRY_SIDECAR_APP_PORT", "4000");
+  const ScopedEnv json("BELFRY_SIDECAR_LOG_AS_JSON", "true");
+  const Config config = Parsed({});
+  CHECK(config.job_namespace == "ns1");
+  CHECK(config.metrics_namespace == "ns1");
+  CHECK(config.dapr_api_token == "t1");
+  CHECK(config.app_api_token == "t2");
+  CHECK(config.scheduler_addresses == std::vector<std::string>{"a:1", "b:2"});
+  CHECK(config.app_port == 4000);
+  CHECK(config.log_as_json);
+  // The command line wins.
+  CHECK(Parsed({"--app-port=5000"}).app_port == 5000);
+  CHECK(Parsed({"--scheduler-host-address=c:3"}).scheduler_addresses ==
+        std::vector<std::string>{"c:3"});
+  CHECK(Parsed({"--scheduler-host-address="}).scheduler_addresses.empty());
+}
+
+TEST_CASE("config: the app id may come from the environment") {
+  CHECK(ParseCommandLine({}).exit_code == 2);
+  const ScopedEnv id("APP_ID", "env-app");
+  const auto parsed = ParseCommandLine({});
+  REQUIRE(parsed.run);
+  CHECK(parsed.config.app_id == "env-app");
+}
+
+TEST_CASE("config: what is wrong ends the start with 2") {
+  const std::vector<std::string> args = GENERATE(values<std::vector<std::string>>({
+      {"--no-such-flag"},
+      {"stray"},
+      {"--app-port"},
+      {"--app-port=x"},
+      {"--app-port=65536"},
+      {"--app-port=3500"},
+      {"--app-port=50001"},
+      {"--dapr-http-port=4", "--dapr-grpc-port=4"},
+      {"--app-protocol=ftp"},
+      {"--scheduler-job-streams=0"},
+      {"--max-body-size=4X"},
+      {"--max-body-size=0"},
+      {"--read-buffer-size=-1"},
+      {"--log-level=loud"},
+      {"--app-request-timeout=soon"},
+      {"--app-request-timeout=0s"},
+      {"--app-health-probe-interval=1", "--app-health-probe-timeout=1001"},
+      {"--dapr-graceful-shutdown-seconds=-1"},
+      {"--app-id=a.b"},
+  }));
+  std::vector<std::string> all = args;
+  if (args[0] != "--app-id=a.b") all.insert(all.begin(), "--app-id=a");
+  const auto parsed = ParseCommandLine(all);
+  CAPTURE(args);
+  CHECK_FALSE(parsed.run);
+  CHECK(parsed.exit_code == 2);
+  CHECK_FALSE(parsed.text.empty());
+}
+
+TEST_CASE("config: security that is asked for and not there ends the start with 1") {
+  const std::string flag = GENERATE(as<std::string>(), "--enable-mtls", "--sentry-address=x:1",
+                                    "--app-protocol=https", "--app-protocol=grpcs",
+                                    "--app-protocol=h2c", "--app-ssl", "--unix-domain-socket=/x");
+  const auto parsed = ParseCommandLine({"--app-id=a", flag});
+  CHECK_FALSE(parsed.run);
+  CHECK(parsed.exit_code == 1);
+  CHECK(parsed.text.find("not available") != std::string::npos);
+}
+
+TEST_CASE("config: what means nothing to jobs is accepted and named") {
+  const Config config = Parsed({"--placement-host-address=x:1", "--mode=standalone", "--config=a",
+                                "--config=b", "--enable-profiling"});
+  CHECK(config.ignored_flags ==
+        std::vector<std::string>{"config", "mode", "placement-host-address", "enable-profiling"});
+}
+
+TEST_CASE("config: help and version") {
+  const auto help = ParseCommandLine({"--help"});
+  CHECK_FALSE(help.run);
+  CHECK(help.exit_code == 0);
+  CHECK(help.text.find("--app-id") != std::string::npos);
+  CHECK(ParseCommandLine({"--version"}).text == BELFRY_VERSION "\n");
+}
+
+TEST_CASE("config: quantities of bytes") {
+  const auto [text, bytes] = GENERATE(table<std::string, std::size_t>({
+      {"1", 1},
+      {"4Mi", 4u << 20},
+      {"4M", 4'000'000},
+      {"1k", 1000},
+      {"0.5Ki", 512},
+      {"1Gi", 1u << 30},
+  }));
+  CHECK(ParseByteQuantity(text) == bytes);
+  for (const char* bad : {"", "Mi", "4mi", "4 Mi", "-4", "0", "2Gi", "1e3", "nan", "inf"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(ParseByteQuantity(bad));
+  }
+}
+
+}  // namespace
+}  // namespace belfry::sidecar
