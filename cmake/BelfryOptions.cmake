@@ -13,8 +13,10 @@ target_compile_options(
             -Woverloaded-virtual $<$<BOOL:${BELFRY_WARNINGS_AS_ERRORS}>:-Werror>
             $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>)
 if(BELFRY_SANITIZE)
-  target_compile_options(belfry_options INTERFACE -fsanitize=${BELFRY_SANITIZE}
-                                                  -fno-omit-frame-pointer)
+  # GCC's flow analysis reports false maybe-uninitialized through sanitiser instrumentation.
+  target_compile_options(
+    belfry_options INTERFACE -fsanitize=${BELFRY_SANITIZE} -fno-omit-frame-pointer
+                             $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(belfry_options INTERFACE -fsanitize=${BELFRY_SANITIZE})
 endif()
 

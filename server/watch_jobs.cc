@@ -215,26 +215,28 @@ absl::Status WatchJobsStream::HandleResult() {
                                                   result.id(), static_cast<int>(result.status())));
   }
 
-  std::optional<WatcherId> id;
-  std::optional<Unanswered> answered;
+  WatcherId id = 0;
+  Unanswered answered;
   {
     MutexLock lock(&mutex_);
     if (ended_) return absl::OkStatus();
-    id = id_;
     const auto it = unanswered_.find(result.id());
-    if (it != unanswered_.end()) {
-      answered = it->second;
-      unanswered_.erase(it);
+    if (it == unanswered_.end()) {
+      // Not passed on: only answers to triggers have a place kept for them in the mailbox.
+      spdlog::debug("unknown or repeated answer ignored watcher={} trigger={}", *id_, result.id());
+      return absl::OkStatus();
     }
+    id = *id_;
+    answered = it->second;
+    unanswered_.erase(it);
   }
   const bool success = result.status() == pb::SUCCESS;
-  context_.loop->Settle(*id, result.id(), success ? Outcome::kSuccess : Outcome::kFailed);
-  if (!answered.has_value()) return absl::OkStatus();
-  const absl::Duration latency = context_.clock->Monotonic() - answered->sent_at;
+  context_.loop->Settle(id, result.id(), success ? Outcome::kSuccess : Outcome::kFailed);
+  const absl::Duration latency = context_.clock->Monotonic() - answered.sent_at;
   if (success) {
-    context_.metrics->JobTriggered(answered->kind, latency);
+    context_.metrics->JobTriggered(answered.kind, latency);
   } else {
-    context_.metrics->JobFailed(answered->kind, latency);
+    context_.metrics->JobFailed(answered.kind, latency);
   }
   return absl::OkStatus();
 }

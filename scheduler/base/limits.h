@@ -21,8 +21,10 @@ inline constexpr size_t kMaxActorIdBytes = 512;
 inline constexpr size_t kMaxMailboxEvents = 65536;
 inline constexpr size_t kMaxMailboxBytes = size_t{256} << 20;
 
-// Events taken by one turn of the loop; the rest wait for the next turn.
+// Events, and bytes of requests after which no further event is taken, of one turn of the loop; the
+// rest wait for the next turn.
 inline constexpr size_t kMaxEventsPerTurn = 4096;
+inline constexpr size_t kMaxBytesPerTurn = size_t{16} << 20;
 
 // Index entries of one group held in memory: a refill reads up to kScanEntries once fewer than
 // kRefillBelow are left; above kMaxWindowEntries the latest go back to being on disk only.
@@ -46,16 +48,14 @@ inline constexpr size_t kLoadChunkBytes = size_t{8} << 20;
 inline constexpr size_t kMaxUnsentBytesPerWatcher = size_t{4} << 20;
 inline constexpr size_t kMaxInFlightPerWatcher = 100000;
 
-// Undelivered tries of a tick are remembered for this many jobs of a group; a job beyond it is
-// tried again without a pause.
-inline constexpr size_t kMaxBackoffsPerGroup = 100000;
+// Undelivered tries of a tick are remembered for this many jobs; a job beyond it is tried again
+// without a pause.
+inline constexpr size_t kMaxBackoffs = 100000;
 inline constexpr absl::Duration kMinUndeliveredBackoff = absl::Milliseconds(100);
 inline constexpr absl::Duration kMaxUndeliveredBackoff = absl::Seconds(5);
 
 // ListJobs calls being answered or waiting to be; more are refused with ResourceExhausted.
 inline constexpr int kMaxPendingLists = 1000;
-// Largest answer to ListJobs (bytes of records); a larger one is refused with ResourceExhausted.
-inline constexpr size_t kMaxListBytes = size_t{1} << 30;
 
 // Prefix deletes whose records are still being purged; more are refused with ResourceExhausted.
 inline constexpr size_t kMaxPendingPrefixDeletes = 1000;
@@ -69,5 +69,7 @@ inline constexpr uint64_t kJobIdReserve = 1000000;
 inline constexpr absl::Duration kMaxLoopSleep = absl::Seconds(1);
 // Pause before a write is tried again that the store refused because it would have had to wait.
 inline constexpr absl::Duration kWriteRetryPause = absl::Milliseconds(1);
+// How long a stopping loop goes on trying such a write; then the write counts as failed.
+inline constexpr absl::Duration kMaxStopWriteWait = absl::Seconds(5);
 
 }  // namespace belfry

@@ -84,20 +84,11 @@ absl::Status Engine::RecoverGroups() {
 }
 
 absl::Status Engine::RecoverPrefixDeletes() {
-  absl::Status status;
-  RETURN_IF_ERROR(store_->Scan({Table::kPrefixDeletes, "", ""}, [&](auto key, auto value) {
-    storage::v1::PrefixDeleteRecord record;
-    if (!record.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
-      status = absl::DataLossError("a prefix delete record does not parse");
-      return false;
-    }
-    const std::string prefix(key);
-    prefix_deletes_.Add(prefix, record.ceiling());
-    effects_.purges.push_back({prefix, record.ceiling(), prefix});
-    return true;
-  }));
-  effects_.prefix_deletes_changed = true;
-  return status;
+  ASSIGN_OR_RETURN(prefix_deletes_, ReadPrefixDeletes(*store_));
+  for (const auto& [prefix, ceiling] : prefix_deletes_.all()) {
+    effects_.purges.push_back({prefix, ceiling, prefix});
+  }
+  return absl::OkStatus();
 }
 
 void Engine::Step(Event event, absl::Time now) {
@@ -105,6 +96,7 @@ void Engine::Step(Event event, absl::Time now) {
 }
 
 void Engine::RunDue(absl::Time now) {
+  registry_.EndTurn();  // the last turn's triggers are with their watchers now
   const auto touched = std::exchange(touched_, {});
   for (uint32_t id : touched) Refresh(id);
 
@@ -188,7 +180,9 @@ void Engine::RaiseMark(Group& group) {
   group.settled_since_mark = 0;
   Position lowest = group.window.Lowest();
   if (!group.in_flight.empty()) lowest = std::min(lowest, *group.in_flight.begin());
-  if (lowest.time <= group.mark || lowest.time == absl::InfiniteFuture()) return;
+  // A drained group has nothing unsettled: its mark may follow what was settled.
+  if (lowest.time == absl::InfiniteFuture()) lowest.time = group.newest_settled;
+  if (lowest.time <= group.mark) return;
   group.mark = lowest.time;
   batch_.PutGroup(group.key, group.id, group.mark);
 }

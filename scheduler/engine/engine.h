@@ -98,6 +98,8 @@ class Engine {
                                                     std::optional<NameEntry>* stale);
   // Deletes a job's records, all but its name's, and forgets it in memory.
   absl::Status EraseJob(const std::string& job_key, const NameEntry& entry);
+  // A job's counter; one that does not parse is set aside and counts as gone.
+  absl::StatusOr<std::optional<Counter>> TakeCounter(uint64_t job_id);
 
   // Delivery (engine_delivery.cc).
   void On(AddWatcherEvent& event, absl::Time now);
@@ -114,6 +116,8 @@ class Engine {
   void RetryTick(InFlight& in_flight, absl::Time now);
   void MoveTo(InFlight& in_flight, const Counter& counter);
   void Undelivered(InFlight& in_flight, absl::Time now);
+  // A watcher may have room again: each of its groups may go on.
+  void TouchGroupsOf(WatcherId id);
   // Ends an in-flight entry and its reservation; the reference is invalid afterwards.
   void Drop(InFlight& in_flight);
 
@@ -151,6 +155,7 @@ class Engine {
   absl::flat_hash_map<uint64_t, InFlight> in_flight_;  // by job id
   std::vector<uint64_t> ready_;
   size_t loading_ = 0;
+  uint64_t last_load_id_ = 0;
   absl::flat_hash_map<uint64_t, Tries> tries_;  // of jobs whose current tick was undelivered
 
   PrefixDeletes prefix_deletes_;

@@ -57,10 +57,12 @@ void Engine::On(RemoveWatcherEvent& event, absl::Time now) {
   }
 }
 
-void Engine::On(WatcherDrainedEvent& event, absl::Time) {
-  const auto* groups = registry_.GroupsOf(event.id);
+void Engine::On(WatcherDrainedEvent& event, absl::Time) { TouchGroupsOf(event.id); }
+
+void Engine::TouchGroupsOf(WatcherId id) {
+  const auto* groups = registry_.GroupsOf(id);
   if (groups == nullptr) return;
-  for (uint32_t id : *groups) Touch(GroupOf(id));
+  for (uint32_t group : *groups) Touch(GroupOf(group));
 }
 
 void Engine::On(ScanResult& event, absl::Time) {
@@ -76,10 +78,13 @@ void Engine::StartDue(Group& group, absl::Time now, size_t* budget) {
     const auto first = group.window.FirstDue();
     if (!first.has_value() || *first > now) return;
     const Position position = group.window.Pop();
-    if (const auto it = tries_.find(position.id);
-        it != tries_.end() && it->second.not_before > now) {
-      group.window.PutBack(position, it->second.not_before);
-      continue;
+    if (const auto it = tries_.find(position.id); it != tries_.end()) {
+      // No pause is longer than the bound: what looks longer is a wall clock that was set back.
+      const absl::Time not_before = it->second.not_before;
+      if (not_before > now && not_before <= now + kMaxUndeliveredBackoff) {
+        group.window.PutBack(position, not_before);
+        continue;
+      }
     }
     const auto watcher = registry_.Reserve(group.id);
     if (!watcher.has_value()) {
@@ -94,7 +99,8 @@ void Engine::StartDue(Group& group, absl::Time now, size_t* budget) {
     group.in_flight.insert(position);
     ++loading_;
     --*budget;
-    effects_.loads.push_back({position.id});
+    in_flight.load_id = ++last_load_id_;
+    effects_.loads.push_back({position.id, in_flight.load_id});
   }
 }
 
@@ -104,7 +110,10 @@ void Engine::On(LoadEvent& event, absl::Time) {
 
 void Engine::Loaded(LoadedJob& job) {
   const auto it = in_flight_.find(job.job_id);
-  if (it == in_flight_.end() || it->second.state != InFlight::State::kLoading) return;
+  if (it == in_flight_.end() || it->second.state != InFlight::State::kLoading ||
+      it->second.load_id != job.load_id) {
+    return;  // what an earlier load of a job has found that was given up since
+  }
   InFlight& in_flight = it->second;
   Group& group = GroupOf(in_flight.group_id);
   Touch(group);
@@ -140,8 +149,9 @@ void Engine::Loaded(LoadedJob& job) {
 }
 
 void Engine::Quarantine(InFlight& in_flight, LoadedJob& job) {
-  spdlog::error("job record set aside job_id={} error=\"{}\"", job.job_id, job.error);
-  batch_.PutQuarantine(Table::kJobs, EncodeId(job.job_id), std::move(job.raw));
+  spdlog::error("record set aside table={} job_id={} error=\"{}\"", TableName(job.raw_table),
+                job.job_id, job.error);
+  batch_.PutQuarantine(job.raw_table, EncodeId(job.job_id), std::move(job.raw));
   batch_.DeleteDue(in_flight.group_id, in_flight.position());
   Drop(in_flight);
 }
@@ -151,11 +161,15 @@ void Engine::ReleaseReady(uint64_t job_id, absl::Time now, Effects* effects) {
   // Deleted or overwritten in the turn that loaded it: never released.
   if (it == in_flight_.end() || it->second.state != InFlight::State::kReady) return;
   InFlight& in_flight = it->second;
-  if (!registry_.Contains(in_flight.watcher)) {
+  if (prefix_deletes_.Covers(in_flight.job_key, job_id)) return Drop(in_flight);
+  if (!registry_.CanTake(in_flight.watcher)) {
+    // The stream has ended, or other payloads have filled it since its place was reserved.
+    registry_.Unreserve(in_flight.watcher);
     const auto other = registry_.Reserve(in_flight.group_id);
     if (!other.has_value()) {
       Group& group = GroupOf(in_flight.group_id);
       const Position position = in_flight.position();
+      in_flight.watcher = 0;
       Drop(in_flight);
       group.window.PutBack(position, now);
       Touch(group);
@@ -163,7 +177,8 @@ void Engine::ReleaseReady(uint64_t job_id, absl::Time now, Effects* effects) {
     }
     in_flight.watcher = *other;
   }
-  in_flight.trigger_id = registry_.Assign(in_flight.watcher, job_id);
+  in_flight.trigger_id =
+      registry_.Assign(in_flight.watcher, job_id, in_flight.message.ByteSizeLong());
   in_flight.state = InFlight::State::kSent;
   in_flight.message.set_id(in_flight.trigger_id);
   effects->sends.push_back(
@@ -177,8 +192,7 @@ void Engine::On(SettleEvent& event, absl::Time now) {
                   event.trigger_id);
     return;
   }
-  // The watcher has room for one more, in each of its groups.
-  for (uint32_t id : *registry_.GroupsOf(event.id)) Touch(GroupOf(id));
+  TouchGroupsOf(event.id);
   const auto it = in_flight_.find(*job_id);
   if (it == in_flight_.end() || it->second.watcher != event.id ||
       it->second.trigger_id != event.trigger_id) {
@@ -187,7 +201,9 @@ void Engine::On(SettleEvent& event, absl::Time now) {
   InFlight& in_flight = it->second;
   if (prefix_deletes_.Covers(in_flight.job_key, *job_id)) return Drop(in_flight);
   tries_.erase(*job_id);
-  ++GroupOf(in_flight.group_id).settled_since_mark;
+  Group& group = GroupOf(in_flight.group_id);
+  ++group.settled_since_mark;
+  group.newest_settled = std::max(group.newest_settled, in_flight.due);
   const FailurePolicy& policy = in_flight.spec.policy;
   const bool retry =
       event.outcome == Outcome::kFailed && !policy.drop &&
@@ -205,6 +221,8 @@ void Engine::FinishTick(InFlight& in_flight) {
     counter.tick = counter.due = *next;
     return MoveTo(in_flight, counter);
   }
+  // From now on replies may tell that the job does not exist.
+  foreground_ = true;
   batch_.DeleteName(in_flight.job_key);
   batch_.DeleteJob(in_flight.job_id);
   if (in_flight.has_counter) batch_.DeleteCounter(in_flight.job_id);
@@ -237,7 +255,7 @@ void Engine::Undelivered(InFlight& in_flight, absl::Time now) {
   const Position position = in_flight.position();
   Drop(in_flight);
   absl::Time not_before = absl::InfinitePast();
-  if (tries_.contains(position.id) || tries_.size() < kMaxBackoffsPerGroup) {
+  if (tries_.contains(position.id) || tries_.size() < kMaxBackoffs) {
     Tries& tries = tries_[position.id];
     ++tries.count;
     tries.not_before = now + UndeliveredBackoff(tries.count);
@@ -249,7 +267,10 @@ void Engine::Undelivered(InFlight& in_flight, absl::Time now) {
 
 void Engine::Drop(InFlight& in_flight) {
   if (in_flight.state == InFlight::State::kLoading) --loading_;
-  if (in_flight.state != InFlight::State::kSent) registry_.Unreserve(in_flight.watcher);
+  if (in_flight.state != InFlight::State::kSent) {
+    registry_.Unreserve(in_flight.watcher);
+    TouchGroupsOf(in_flight.watcher);
+  }
   GroupOf(in_flight.group_id).in_flight.erase(in_flight.position());
   const uint64_t job_id = in_flight.job_id;
   in_flight_.erase(job_id);

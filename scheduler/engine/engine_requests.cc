@@ -84,12 +84,13 @@ void Engine::On(DeletePrefixEvent& event, absl::Time) {
 
 absl::Status Engine::DeletePrefix(const std::string& prefix) {
   CHECK(!prefix.empty()) << "an empty prefix would delete every job";
-  const bool known = prefix_deletes_.CeilingOf(prefix).has_value();
-  if (!known && prefix_deletes_.size() >= kMaxPendingPrefixDeletes) {
+  const auto current = prefix_deletes_.CeilingOf(prefix);
+  const uint64_t ceiling = next_job_id_ - 1;
+  if (current == ceiling) return absl::OkStatus();  // covered by the delete that is under way
+  if (!current.has_value() && prefix_deletes_.size() >= kMaxPendingPrefixDeletes) {
     return absl::ResourceExhaustedError(fmt::format(
         "{} prefix deletes are still being carried out; try again", kMaxPendingPrefixDeletes));
   }
-  const uint64_t ceiling = next_job_id_ - 1;
   batch_.PutPrefixDelete(prefix, ceiling);
   prefix_deletes_.Add(prefix, ceiling);
   effects_.prefix_deletes_changed = true;
@@ -137,7 +138,7 @@ absl::StatusOr<std::optional<NameEntry>> Engine::FindLive(const std::string& job
 }
 
 absl::Status Engine::EraseJob(const std::string& job_key, const NameEntry& entry) {
-  ASSIGN_OR_RETURN(const auto counter, batch_.GetCounter(entry.job_id));
+  ASSIGN_OR_RETURN(const auto counter, TakeCounter(entry.job_id));
   ASSIGN_OR_RETURN(const auto group_key, GroupPart(job_key));
   Group* group = FindGroup(group_key);
   if (group == nullptr) {
@@ -148,6 +149,20 @@ absl::Status Engine::EraseJob(const std::string& job_key, const NameEntry& entry
   batch_.DeleteDue(group->id, {counter.has_value() ? counter->due : entry.first_due, entry.job_id});
   Forget(*group, entry.job_id);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<Counter>> Engine::TakeCounter(uint64_t job_id) {
+  auto counter = batch_.GetCounter(job_id);
+  if (!absl::IsDataLoss(counter.status())) return counter;
+  // It must not keep the job from being deleted. The index entry, whose place only the counter
+  // knew, goes when a load finds the job gone.
+  const std::string key = EncodeId(job_id);
+  ASSIGN_OR_RETURN(auto bytes, store_->Get(Table::kCounters, key));
+  spdlog::error("record set aside table={} job_id={} error=\"{}\"", TableName(Table::kCounters),
+                job_id, std::string(counter.status().message()));
+  if (bytes.has_value()) batch_.PutQuarantine(Table::kCounters, key, *std::move(bytes));
+  batch_.DeleteCounter(job_id);
+  return std::nullopt;
 }
 
 }  // namespace belfry

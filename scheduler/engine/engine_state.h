@@ -18,6 +18,7 @@ struct Engine::Group {
   Window window;
   absl::btree_set<Position> in_flight;  // index positions
   size_t settled_since_mark = 0;
+  absl::Time newest_settled = absl::InfinitePast();  // latest index position that was consumed
 };
 
 struct Engine::InFlight {
@@ -26,6 +27,7 @@ struct Engine::InFlight {
   uint32_t group_id = 0;
   absl::Time due;  // index position
   State state = State::kLoading;
+  uint64_t load_id = 0;
   WatcherId watcher = 0;    // reserved, then sent to
   uint64_t trigger_id = 0;  // once sent
   // Once loaded.

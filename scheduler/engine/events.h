@@ -17,6 +17,7 @@
 #include "scheduler/job/job_key.h"
 #include "scheduler/job/job_spec.h"
 #include "scheduler/store/record_codec.h"
+#include "scheduler/store/store.h"
 
 namespace belfry {
 
@@ -70,20 +71,23 @@ struct WatcherDrainedEvent {
 // Asks a reader for a job that is about to be delivered.
 struct LoadRequest {
   uint64_t job_id = 0;
+  uint64_t load_id = 0;  // tells apart loads of a job that was given up meanwhile
 };
 
 // What a reader found.
 struct LoadedJob {
   enum class State { kFound, kGone, kUnreadable };
   uint64_t job_id = 0;
+  uint64_t load_id = 0;
   State state = State::kGone;
   // If found.
   std::string job_key;
   JobSpec spec;
   std::optional<Counter> counter;
   dapr::proto::scheduler::v1::WatchJobsResponse message;  // id still unset
-  // If unreadable.
+  // If unreadable: the record at fault.
   std::string error;
+  Table raw_table = Table::kJobs;
   std::string raw;
 };
 

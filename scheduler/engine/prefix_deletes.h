@@ -9,6 +9,8 @@
 #include <string_view>
 
 #include "absl/container/btree_map.h"
+#include "absl/status/statusor.h"
+#include "scheduler/store/store.h"
 
 namespace belfry {
 
@@ -38,5 +40,9 @@ class PrefixDeletes {
  private:
   absl::btree_map<std::string, uint64_t> ceilings_;
 };
+
+// The pending prefix deletes on disk. DataLoss if a record does not parse.
+absl::StatusOr<PrefixDeletes> ReadPrefixDeletes(const Store& store,
+                                                const Snapshot* snapshot = nullptr);
 
 }  // namespace belfry

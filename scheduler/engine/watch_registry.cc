@@ -69,6 +69,11 @@ std::optional<WatcherId> WatchRegistry::Reserve(uint32_t group) {
   return std::nullopt;
 }
 
+bool WatchRegistry::CanTake(WatcherId id) const {
+  const auto it = watchers_.find(id);
+  return it != watchers_.end() && HasRoomForBytes(it->second);
+}
+
 void WatchRegistry::Unreserve(WatcherId id) {
   const auto it = watchers_.find(id);
   if (it == watchers_.end()) return;
@@ -76,10 +81,12 @@ void WatchRegistry::Unreserve(WatcherId id) {
   --it->second.reserved;
 }
 
-uint64_t WatchRegistry::Assign(WatcherId id, uint64_t job_id) {
+uint64_t WatchRegistry::Assign(WatcherId id, uint64_t job_id, size_t bytes) {
   State& state = watchers_.at(id);
   CHECK(state.reserved > 0) << "watcher " << id;
   --state.reserved;
+  if (state.assigned_bytes == 0) assigned_.push_back(id);
+  state.assigned_bytes += bytes;
   state.in_flight[++state.last_trigger_id] = job_id;
   return state.last_trigger_id;
 }
@@ -98,9 +105,18 @@ const std::shared_ptr<Watcher>& WatchRegistry::watcher(WatcherId id) const {
   return watchers_.at(id).watcher;
 }
 
+void WatchRegistry::EndTurn() {
+  for (WatcherId id : std::exchange(assigned_, {})) {
+    if (const auto it = watchers_.find(id); it != watchers_.end()) it->second.assigned_bytes = 0;
+  }
+}
+
+bool WatchRegistry::HasRoomForBytes(const State& state) {
+  return state.watcher->unsent_bytes() + state.assigned_bytes < kMaxUnsentBytesPerWatcher;
+}
+
 bool WatchRegistry::HasRoom(const State& state) {
-  return state.in_flight.size() + state.reserved < kMaxInFlightPerWatcher &&
-         state.watcher->unsent_bytes() < kMaxUnsentBytesPerWatcher;
+  return state.in_flight.size() + state.reserved < kMaxInFlightPerWatcher && HasRoomForBytes(state);
 }
 
 }  // namespace belfry

@@ -39,12 +39,18 @@ class WatchRegistry {
 
   // Reserves room for one trigger on the next watcher in turn that has some; nullopt if none has.
   std::optional<WatcherId> Reserve(uint32_t group);
+  // Whether a reservation on the watcher can be used now: it is there, and not full of unsent
+  // bytes.
+  bool CanTake(WatcherId id) const;
   // Gives a reservation back. Does nothing if the watcher is gone.
   void Unreserve(WatcherId id);
 
   // Turns a reservation into a trigger that awaits its answer; returns the trigger's id, counted
-  // from 1 for each watcher. REQUIRES: Contains(id) and a reservation.
-  uint64_t Assign(WatcherId id, uint64_t job_id);
+  // from 1 for each watcher. Its bytes count as unsent until EndTurn, when the watcher counts them.
+  // REQUIRES: Contains(id) and a reservation.
+  uint64_t Assign(WatcherId id, uint64_t job_id, size_t bytes);
+  // The triggers that were assigned have been handed to their watchers.
+  void EndTurn();
 
   // Takes the answer to a trigger: the job's id, or nullopt if the trigger is unknown.
   std::optional<uint64_t> Release(WatcherId id, uint64_t trigger_id);
@@ -60,6 +66,7 @@ class WatchRegistry {
     std::vector<uint32_t> groups;
     absl::flat_hash_map<uint64_t, uint64_t> in_flight;  // trigger id -> job id
     size_t reserved = 0;
+    size_t assigned_bytes = 0;  // in this turn
     uint64_t last_trigger_id = 0;
   };
   struct Members {
@@ -67,10 +74,12 @@ class WatchRegistry {
     size_t cursor = 0;  // whose turn is next
   };
 
+  static bool HasRoomForBytes(const State& state);
   static bool HasRoom(const State& state);
 
   absl::flat_hash_map<WatcherId, State> watchers_;
   absl::flat_hash_map<uint32_t, Members> groups_;
+  std::vector<WatcherId> assigned_;  // watchers with assigned_bytes
 };
 
 }  // namespace belfry

@@ -18,7 +18,9 @@ void Window::Close() {
   scan_pending_ = false;
   ++generation_;
   queue_.Clear();
-  delayed_ = {};
+  delayed_.Clear();
+  delayed_times_ = {};
+  delayed_positions_.clear();
 }
 
 void Window::Add(Position position) {
@@ -40,8 +42,9 @@ void Window::Add(Position position) {
 void Window::PutBack(Position position, absl::Time not_before) {
   if (!open_) return;
   if (not_before > position.time) {
-    delayed_[position.id] = {position.time, not_before};
-    Queue({not_before, position.id});
+    delayed_.Push({not_before, position.id});
+    delayed_times_[position.id] = position.time;
+    delayed_positions_.insert(position);
     return;
   }
   Queue(position);
@@ -49,20 +52,32 @@ void Window::PutBack(Position position, absl::Time not_before) {
 
 void Window::Remove(uint64_t id) {
   queue_.Remove(id);
-  delayed_.erase(id);
+  if (!delayed_.Remove(id)) return;
+  const auto it = delayed_times_.find(id);
+  delayed_positions_.erase({it->second, id});
+  delayed_times_.erase(it);
+}
+
+bool Window::DelayedFirst() const {
+  if (delayed_.empty()) return false;
+  const bool queued = !queue_.empty() && (queue_.front() < end_ || scan_pending_);
+  return !queued || delayed_.front() < queue_.front();
 }
 
 std::optional<absl::Time> Window::FirstDue() const {
+  if (DelayedFirst()) return delayed_.front().time;
   if (queue_.empty()) return std::nullopt;
   const Position& first = queue_.front();
-  if (first >= end_ && !delayed_.contains(first.id) && !scan_pending_) return std::nullopt;
+  if (first >= end_ && !scan_pending_) return std::nullopt;
   return first.time;
 }
 
 Position Window::Pop() {
-  const Position first = IndexPosition(queue_.Pop());
-  delayed_.erase(first.id);
-  return first;
+  if (!DelayedFirst()) return queue_.Pop();
+  const uint64_t id = delayed_.front().id;
+  const Position position{delayed_times_.at(id), id};
+  Remove(id);
+  return position;
 }
 
 std::optional<ScanRequest> Window::NextScan(uint32_t group_id) {
@@ -88,7 +103,7 @@ void Window::Fill(const ScanResult& result, const std::function<bool(uint64_t)>&
   end_ = std::min(end, scan_cap_);
   for (const Position& entry : result.entries) {
     if (entry >= end_) break;
-    if (queue_.Contains(entry.id) || known(entry.id)) continue;
+    if (Contains(entry.id) || known(entry.id)) continue;
     queue_.Push(entry);
   }
   Shrink();
@@ -96,10 +111,8 @@ void Window::Fill(const ScanResult& result, const std::function<bool(uint64_t)>&
 
 Position Window::Lowest() const {
   Position lowest = open_ ? end_ : FirstPosition();
-  if (!queue_.empty()) lowest = std::min(lowest, IndexPosition(queue_.front()));
-  for (const auto& [id, delayed] : delayed_) {
-    lowest = std::min(lowest, Position{delayed.due, id});
-  }
+  if (!queue_.empty()) lowest = std::min(lowest, queue_.front());
+  if (!delayed_positions_.empty()) lowest = std::min(lowest, *delayed_positions_.begin());
   return lowest;
 }
 
@@ -112,17 +125,10 @@ void Window::Shrink() {
   if (queue_.size() <= kMaxWindowEntries) return;
   // Halving makes the cost of shrinking constant per entry. While a scan is pending its result
   // must not move the end beyond what is given up here.
-  for (const Position& removed : queue_.Truncate(kMaxWindowEntries / 2)) {
-    const Position entry = IndexPosition(removed);
-    delayed_.erase(entry.id);
+  for (const Position& entry : queue_.Truncate(kMaxWindowEntries / 2)) {
     end_ = std::min(end_, entry);
     scan_cap_ = std::min(scan_cap_, entry);
   }
-}
-
-Position Window::IndexPosition(Position queued) const {
-  const auto it = delayed_.find(queued.id);
-  return it == delayed_.end() ? queued : Position{it->second.due, queued.id};
 }
 
 }  // namespace belfry

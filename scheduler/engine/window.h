@@ -16,6 +16,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "scheduler/engine/trigger_queue.h"
 
@@ -56,8 +57,8 @@ class Window {
   // Forgets a job: it was deleted, overwritten or moved.
   void Remove(uint64_t id);
 
-  bool Contains(uint64_t id) const { return queue_.Contains(id); }
-  size_t size() const { return queue_.size(); }
+  bool Contains(uint64_t id) const { return queue_.Contains(id) || delayed_.Contains(id); }
+  size_t size() const { return queue_.size() + delayed_.size(); }
 
   // When the first entry is due, if one is queued. An entry beyond the end waits until the scan
   // has told what lies before it.
@@ -76,14 +77,9 @@ class Window {
   Position Lowest() const;
 
  private:
-  struct Delayed {
-    absl::Time due;         // index position
-    absl::Time not_before;  // queued at this time
-  };
-
   void Queue(Position position);
   void Shrink();
-  Position IndexPosition(Position queued) const;
+  bool DelayedFirst() const;
 
   bool open_ = false;
   bool scan_pending_ = false;
@@ -91,9 +87,13 @@ class Window {
   Position end_;
   // Earliest entry that was left on disk while a scan was pending; the scan's end is cut to it.
   Position scan_cap_;
-  TriggerQueue queue_;
-  // Queued entries whose place in the queue is not their index position.
-  absl::flat_hash_map<uint64_t, Delayed> delayed_;
+  TriggerQueue queue_;  // by index position
+  // Entries put back with a pause, by its end; their index positions. Not counted as the window's:
+  // they are as many as the engine remembers tries, and giving them up would only mean reading
+  // them again before their time.
+  TriggerQueue delayed_;
+  absl::flat_hash_map<uint64_t, absl::Time> delayed_times_;
+  absl::btree_set<Position> delayed_positions_;
 };
 
 }  // namespace belfry

@@ -65,7 +65,8 @@ absl::StatusOr<LoadedJob> LoadJob(const Store& store, uint64_t job_id, size_t* b
   if (counter_bytes.has_value()) {
     auto counter = DecodeCounter(*counter_bytes);
     if (!counter.ok()) {
-      return Unreadable(std::move(job), counter.status(), *std::move(record_bytes));
+      job.raw_table = Table::kCounters;
+      return Unreadable(std::move(job), counter.status(), *std::move(counter_bytes));
     }
     job.counter = *counter;
   }
@@ -121,10 +122,11 @@ absl::StatusOr<storage::v1::JobRecord> ReadJob(const Store& store, const PrefixD
 }
 
 absl::StatusOr<std::vector<storage::v1::JobRecord>> ListJobs(const Store& store,
-                                                             const PrefixDeletes& deleted,
                                                              const std::string& prefix,
                                                              size_t max_bytes) {
   const auto snapshot = store.TakeSnapshot();
+  // Of the same instant as the names: a purge that ends meanwhile must not show half a prefix.
+  ASSIGN_OR_RETURN(const PrefixDeletes deleted, ReadPrefixDeletes(store, snapshot.get()));
   std::vector<storage::v1::JobRecord> jobs;
   size_t bytes = 0;
   absl::Status status;

@@ -33,7 +33,6 @@ absl::StatusOr<storage::v1::JobRecord> ReadJob(const Store& store, const PrefixD
 // The jobs under a prefix in key order, as of one instant. ResourceExhausted if their records are
 // larger than `max_bytes` together. A record that does not parse is logged and left out.
 absl::StatusOr<std::vector<storage::v1::JobRecord>> ListJobs(const Store& store,
-                                                             const PrefixDeletes& deleted,
                                                              const std::string& prefix,
                                                              size_t max_bytes);
 

@@ -38,12 +38,15 @@ class Mailbox {
     Add({std::move(event), 0, false});
   }
 
-  // Takes up to `limit` events, oldest first.
-  std::vector<Event> Take(size_t limit) {
+  // Takes the events of one turn, oldest first.
+  std::vector<Event> Take() {
     std::vector<Event> events;
+    size_t taken_bytes = 0;
     MutexLock lock(&mutex_);
-    while (!entries_.empty() && events.size() < limit) {
+    while (!entries_.empty() && events.size() < kMaxEventsPerTurn &&
+           taken_bytes < kMaxBytesPerTurn) {
       Entry& entry = entries_.front();
+      taken_bytes += entry.bytes;
       bytes_ -= entry.bytes;
       if (entry.is_request) --requests_;
       events.push_back(std::move(entry.event));

@@ -45,7 +45,14 @@ class SchedulerLoop::Impl {
 
   ~Impl() { Stop().IgnoreError(); }
 
-  absl::Status Recover() { return engine_.Recover(); }
+  absl::Status Recover() {
+    // What a killed process had written may not be durable yet, and replies are about to tell of
+    // it.
+    RETURN_IF_ERROR(store_->Sync());
+    RETURN_IF_ERROR(engine_.Recover());
+    PublishDeletes();
+    return absl::OkStatus();
+  }
 
   void Start() {
     started_ = true;
@@ -111,27 +118,25 @@ class SchedulerLoop::Impl {
     }
     listers_.Submit([this, prefix = std::move(prefix), max_bytes,
                      guard = ListGuard(this, std::move(reply))]() mutable {
-      const auto deleted = published_deletes();
-      AnswerRead(ListJobs(*store_, *deleted, prefix, max_bytes), guard.Take());
+      AnswerRead(ListJobs(*store_, prefix, max_bytes), guard.Take());
     });
   }
 
   WatcherId NewWatcherId() { return ++last_watcher_id_; }
 
   absl::Duration RunOnce() {
-    if (failed_) return DropAll();
+    if (failed_ || fatal_) return DropAll();
     const absl::Time now = clock_->Now();
     // A batch that the store refused to take must be written before anything else happens.
     if (!holding_) {
-      for (Event& event : mailbox_.Take(kMaxEventsPerTurn)) {
+      for (Event& event : mailbox_.Take()) {
         if (const auto* load = std::get_if<LoadEvent>(&event)) FreeBudget(load->bytes);
         engine_.Step(std::move(event), now);
       }
       engine_.RunDue(now);
     }
     const absl::Status written = Write();
-    holding_ = absl::IsResourceExhausted(written);
-    if (holding_) {
+    if (KeepHolding(written)) {
       NoteTurn();
       return kWriteRetryPause;
     }
@@ -187,13 +192,33 @@ class SchedulerLoop::Impl {
     for (;;) {
       const absl::Duration sleep = RunOnce();
       if (mailbox_.closed() && mailbox_.empty() && !holding_) return;
-      if (sleep > absl::ZeroDuration()) mailbox_.Wait(sleep);
+      if (holding_) {
+        // Not on the mailbox: what waits there must not wake the loop before the store can go on.
+        std::this_thread::sleep_for(absl::ToChronoNanoseconds(sleep));
+      } else if (sleep > absl::ZeroDuration()) {
+        mailbox_.Wait(sleep);
+      }
     }
   }
 
   // Takes what is left in a closed mailbox when there is no thread.
   void Drain() {
-    while (!mailbox_.empty() || holding_) RunOnce();
+    while (!mailbox_.empty() || holding_) {
+      RunOnce();
+      if (holding_) std::this_thread::sleep_for(absl::ToChronoNanoseconds(kWriteRetryPause));
+    }
+  }
+
+  // Whether the batch that the store refused to take stays to be written again.
+  bool KeepHolding(const absl::Status& written) {
+    if (!absl::IsResourceExhausted(written)) {
+      holding_ = false;
+      return false;
+    }
+    const absl::Duration now = clock_->Monotonic();
+    if (!mailbox_.closed() || !stop_seen_.has_value()) stop_seen_ = now;
+    holding_ = now - *stop_seen_ < kMaxStopWriteWait;
+    return holding_;
   }
 
   absl::Status Write() {
@@ -206,10 +231,7 @@ class SchedulerLoop::Impl {
   }
 
   void CarryOut(Effects effects) {
-    if (effects.prefix_deletes_changed) {
-      MutexLock lock(&deletes_mutex_);
-      deletes_ = std::make_shared<const PrefixDeletes>(engine_.prefix_deletes());
-    }
+    if (effects.prefix_deletes_changed) PublishDeletes();
     for (Send& send : effects.sends) send.watcher->Send(std::move(send.message));
     for (const ScanRequest& scan : effects.scans) {
       scanners_.Submit([this, scan] { Scan(scan); });
@@ -234,6 +256,11 @@ class SchedulerLoop::Impl {
     }
   }
 
+  void PublishDeletes() {
+    MutexLock lock(&deletes_mutex_);
+    deletes_ = std::make_shared<const PrefixDeletes>(engine_.prefix_deletes());
+  }
+
   absl::Duration SleepTime() {
     if (engine_.HasWork() || !mailbox_.empty()) return absl::ZeroDuration();
     const auto due = engine_.NextDue();
@@ -243,7 +270,7 @@ class SchedulerLoop::Impl {
 
   // After a failure nothing is decided any more: requests are refused until the process ends.
   absl::Duration DropAll() {
-    for (Event& event : mailbox_.Take(kMaxEventsPerTurn)) Refuse(event, Unwritten());
+    for (Event& event : mailbox_.Take()) Refuse(event, Unwritten());
     return kMaxLoopSleep;
   }
 
@@ -265,6 +292,7 @@ class SchedulerLoop::Impl {
       size_t bytes = 0;
       auto job = LoadJob(*store_, load.job_id, &bytes);
       if (!job.ok()) return Fatal(job.status());
+      job->load_id = load.load_id;
       event.jobs.push_back(*std::move(job));
       event.bytes += bytes;
       if (event.bytes >= kLoadChunkBytes) HandOver(std::exchange(event, {}));
@@ -320,7 +348,8 @@ class SchedulerLoop::Impl {
 
   // The loop thread's own.
   Engine engine_;
-  bool holding_ = false;  // a batch waits to be written again
+  bool holding_ = false;                     // a batch waits to be written again
+  std::optional<absl::Duration> stop_seen_;  // while holding: when the loop began to stop
   bool failed_ = false;
   std::thread thread_;
 

@@ -46,10 +46,9 @@ uint64_t Syncer::Announce() {
 void Syncer::Written() {
   MutexLock lock(&mutex_);
   written_ = announced_;
-  if (!unsynced_since_.has_value()) {
-    unsynced_since_ = clock_->Monotonic();
-    changed_.Signal();
-  }
+  const bool was_clean = !unsynced_since_.has_value();
+  if (was_clean) unsynced_since_ = clock_->Monotonic();
+  if (was_clean || !waiters_.empty()) changed_.Signal();
 }
 
 uint64_t Syncer::announced() const {

@@ -14,6 +14,10 @@ namespace belfry {
 // for a day that matches is eight years, and the first such day may lack the time that is wanted.
 inline constexpr int kCronSearchYears = 16;
 
+// One call of Next takes one turn for each change of the zone's offset within those years, and one
+// more. No zone of the database comes near this number.
+inline constexpr int kMaxCronSearchTurns = 500;
+
 // An instant is a tick when the zone's wall clock shows a matching time at it. So a time that a
 // zone skips is not made up for, one that it shows twice ticks twice, and "every hour" is every
 // hour that passes. Thread safety: const methods may be called from any thread.

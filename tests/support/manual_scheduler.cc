@@ -155,20 +155,24 @@ void ManualScheduler::AdvanceTo(absl::Time time) {
 }
 
 void ManualScheduler::Kill() {
-  // A killed process writes nothing more; the loop's own Stop would only sync what was written,
-  // which no test of Kill can tell from not syncing.
-  loop.reset();
+  End("killed");
   Open();
 }
 
 void ManualScheduler::LosePower() {
-  // Stop must not make durable what the power cut is to take.
-  store.FailSyncs(absl::UnavailableError("power lost"));
-  loop.reset();
-  store.FailSyncs(absl::OkStatus());
+  End("power lost");
   store.LosePower();
-  fatal = absl::OkStatus();
   Open();
+}
+
+void ManualScheduler::End(const char* why) {
+  // The loop's own way of stopping must neither write nor make durable anything any more.
+  store.FailWrites(absl::UnavailableError(why));
+  store.FailSyncs(absl::UnavailableError(why));
+  loop.reset();
+  store.FailWrites(absl::OkStatus());
+  store.FailSyncs(absl::OkStatus());
+  fatal = absl::OkStatus();
 }
 
 }  // namespace belfry

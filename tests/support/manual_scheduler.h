@@ -86,6 +86,8 @@ class ManualScheduler {
 
  private:
   void Open();
+  // Ends the loop as abruptly as a crash does.
+  void End(const char* why);
 };
 
 }  // namespace belfry

@@ -123,6 +123,42 @@ TEST_CASE("the second and later undelivered tries of a tick back off, up to a bo
   REQUIRE(pause == kMaxUndeliveredBackoff);
 }
 
+TEST_CASE("more jobs than a window holds can back off, and the loop rests meanwhile") {
+  ManualScheduler scheduler;
+  const size_t count = 2 * kMaxWindowEntries;
+  for (size_t i = 0; i < count; ++i) {
+    scheduler.Submit("job" + std::to_string(i), {.due_time = "0s"});
+  }
+  scheduler.RunUntilIdle();
+  for (int round = 0; round < 2; ++round) {
+    auto flapping = scheduler.Watch();
+    REQUIRE(flapping->triggers.size() == count);
+    scheduler.Unwatch(*flapping);
+  }
+  auto watcher = scheduler.Watch();  // comes to rest, or fails
+  REQUIRE(watcher->triggers.empty());
+  scheduler.Advance(kMinUndeliveredBackoff);
+  REQUIRE(watcher->triggers.size() == count);
+}
+
+TEST_CASE("a stream that fills while payloads are read gets no more of them") {
+  ManualScheduler scheduler;
+  auto watcher = scheduler.Watch();
+  watcher->count_unsent = true;
+  const std::string big(kMaxUnsentBytesPerWatcher / 2, 'x');
+  for (int i = 0; i < 8; ++i) {
+    scheduler.Submit("big" + std::to_string(i), {.due_time = "0s", .data = big});
+  }
+  scheduler.RunUntilIdle();
+  REQUIRE(watcher->triggers.size() == 2);
+  for (size_t expected : {4u, 6u, 8u}) {
+    watcher->Drain();
+    scheduler.loop->WatcherDrained(watcher->id);
+    scheduler.RunUntilIdle();
+    REQUIRE(watcher->triggers.size() == expected);
+  }
+}
+
 TEST_CASE("round robin passes over a stalled stream") {
   ManualScheduler scheduler;
   auto stalled = scheduler.Watch();
@@ -292,6 +328,33 @@ TEST_CASE("a wall clock that steps back fires no tick twice") {
   REQUIRE(watcher->triggers.size() == 1);
   scheduler.Advance(absl::Seconds(10));
   REQUIRE(watcher->triggers.size() == 2);
+}
+
+TEST_CASE("a pause does not grow by a wall clock that is set back") {
+  ManualScheduler scheduler;
+  REQUIRE(scheduler.Schedule("job", {.due_time = "2020-01-01T00:00:00Z"}).ok());
+  for (int round = 0; round < 2; ++round) scheduler.Unwatch(*scheduler.Watch());
+  scheduler.clock.StepTo(scheduler.clock.Now() - absl::Hours(1));
+  auto watcher = scheduler.Watch();
+  REQUIRE(watcher->triggers.size() == 1);
+}
+
+TEST_CASE("a counter that does not parse keeps nobody from deleting its job") {
+  ManualScheduler scheduler;
+  auto watcher = scheduler.Watch();
+  REQUIRE(scheduler.Schedule("job", {.schedule = "@every 1s"}).ok());
+  scheduler.Advance(absl::Seconds(1));
+  scheduler.Answer(*watcher, 1);
+  scheduler.Unwatch(*watcher);
+  Batch damage;
+  damage.Put(Table::kCounters, EncodeId(1), "\xff\xff\xff");
+  REQUIRE(scheduler.store.Write(damage).ok());
+  REQUIRE(scheduler.Delete("job").ok());
+  REQUIRE(absl::IsNotFound(scheduler.Get("job").status()));
+  REQUIRE(scheduler.Schedule("job", {.due_time = "5s"}).ok());
+  watcher = scheduler.Watch();
+  scheduler.Advance(absl::Seconds(5));
+  REQUIRE(watcher->triggers.size() == 1);
 }
 
 TEST_CASE("a record that does not parse is set aside and the rest runs") {

@@ -52,6 +52,31 @@ TEST_CASE("a second delete waits for the first") {
   REQUIRE(answered == 2);
 }
 
+TEST_CASE("a delete of a job that its last answer has ended waits for that answer") {
+  ManualScheduler scheduler;
+  auto watcher = scheduler.Watch();
+  REQUIRE(scheduler.Schedule("job", {.due_time = "0s"}).ok());
+  scheduler.loop->Settle(watcher->id, 1, Outcome::kSuccess);
+  scheduler.RunWithoutSync();
+  bool answered = false;
+  scheduler.loop->Delete(JobKeyOf(scheduler.Metadata(), "job"),
+                         [&](absl::Status) { answered = true; });
+  scheduler.RunWithoutSync();
+  REQUIRE_FALSE(answered);
+  scheduler.loop->RunSyncer();
+  REQUIRE(answered);
+}
+
+TEST_CASE("what a killed process had written is made durable before it is told of") {
+  ManualScheduler scheduler;
+  scheduler.Submit("job", {.due_time = "1h"});
+  scheduler.RunWithoutSync();
+  scheduler.Kill();
+  REQUIRE(absl::IsAlreadyExists(scheduler.Schedule("job", {.due_time = "1h"})));
+  scheduler.LosePower();
+  REQUIRE(scheduler.Get("job").ok());
+}
+
 TEST_CASE("confirmed jobs survive a power cut; unconfirmed ones may go, whole") {
   ManualScheduler scheduler;
   REQUIRE(scheduler.Schedule("kept", {.due_time = "1s"}).ok());
@@ -159,6 +184,17 @@ TEST_CASE("a sync that fails ends the scheduler and answers Unavailable") {
   scheduler.RunUntilIdle();
   REQUIRE(absl::IsUnavailable(**answer));
   REQUIRE(scheduler.fatal.code() == absl::StatusCode::kInternal);
+}
+
+TEST_CASE("after a failed sync nothing is sent any more") {
+  ManualScheduler scheduler;
+  auto watcher = scheduler.Watch();
+  REQUIRE(scheduler.Schedule("later", {.due_time = "1s"}).ok());
+  scheduler.store.FailSyncs(absl::InternalError("disk on fire"));
+  scheduler.Submit("job", {.due_time = "1h"});
+  scheduler.RunUntilIdle();
+  scheduler.Advance(absl::Seconds(1));
+  REQUIRE(watcher->triggers.empty());
 }
 
 TEST_CASE("a write that the store puts off is made later, and nothing is told before") {

@@ -153,6 +153,20 @@ TEST_CASE("a job in flight under a prefix delete is not settled into being again
   REQUIRE(absl::IsNotFound(scheduler.Get("job").status()));
 }
 
+TEST_CASE("a job that is loaded in the turn that deletes its prefix is not released") {
+  ManualScheduler scheduler;
+  auto watcher = scheduler.Watch();
+  const auto scheduled = scheduler.Submit("job", {.due_time = "0s"});
+  scheduler.loop->RunOnce();
+  scheduler.loop->RunOnce();  // it is due: a reader is asked for it
+  while (scheduler.loop->RunReaders()) {
+  }
+  scheduler.loop->DeletePrefix(NamePrefix(scheduler.Metadata(), "jo").value(), [](absl::Status) {});
+  scheduler.RunUntilIdle();
+  REQUIRE((*scheduled)->ok());
+  REQUIRE(watcher->triggers.empty());
+}
+
 TEST_CASE("a job whose expiration precedes its first tick is accepted and over at once") {
   ManualScheduler scheduler;
   REQUIRE(scheduler.Schedule("job", {.schedule = "@every 1s", .ttl = "0s"}).ok());

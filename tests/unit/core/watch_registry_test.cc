@@ -61,8 +61,8 @@ TEST_CASE("triggers count from 1 and are answered once") {
   registry.Add(1, std::make_shared<RecordingWatcher>(), {7});
   REQUIRE(registry.Reserve(7) == 1);
   REQUIRE(registry.Reserve(7) == 1);
-  REQUIRE(registry.Assign(1, 100) == 1);
-  REQUIRE(registry.Assign(1, 200) == 2);
+  REQUIRE(registry.Assign(1, 100, 1) == 1);
+  REQUIRE(registry.Assign(1, 200, 1) == 2);
   REQUIRE(registry.Release(1, 2) == 200);
   REQUIRE_FALSE(registry.Release(1, 2).has_value());
   REQUIRE_FALSE(registry.Release(1, 9).has_value());

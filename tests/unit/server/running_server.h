@@ -189,11 +189,16 @@ class TestWatcher {
 
   // The usual first message.
   void Begin(const std::string& app_id = "app", const std::vector<std::string>& actor_types = {}) {
+    REQUIRE(TryBegin(app_id, actor_types));
+  }
+  // As Begin, for threads, where assertions are not allowed.
+  bool TryBegin(const std::string& app_id = "app",
+                const std::vector<std::string>& actor_types = {}) {
     pb::WatchJobsRequest request;
     request.mutable_initial()->set_namespace_("ns");
     request.mutable_initial()->set_app_id(app_id);
     for (const std::string& type : actor_types) request.mutable_initial()->add_actor_types(type);
-    Write(request);
+    return stream_->Write(request);
   }
 
   void Write(const pb::WatchJobsRequest& request) { REQUIRE(stream_->Write(request)); }

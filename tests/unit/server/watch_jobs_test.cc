@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <catch2/catch.hpp>
 
@@ -199,6 +200,41 @@ TEST_CASE("a stream takes more than its limit of unsent bytes in the end") {
     watcher.Answer(trigger.id(), pb::SUCCESS);
   }
   CHECK(names.size() == kJobs);
+}
+
+TEST_CASE("streams come and go while jobs fire, and no job is lost") {
+  RunningServer server;
+  constexpr int kJobs = 50;
+  constexpr int kThreads = 3;
+  constexpr int kStreamsPerThread = 8;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&server, i] {
+      for (int k = 0; k < kStreamsPerThread; ++k) {
+        TestWatcher watcher(server);
+        if ((i + k) % 4 != 0) watcher.TryBegin();
+        // Gone at different moments, with and without triggers that it has not answered.
+        std::this_thread::sleep_for(std::chrono::milliseconds(k));
+        if (k % 2 == 0) watcher.Cancel();
+      }
+    });
+  }
+  for (int i = 0; i < kJobs; ++i) {
+    REQUIRE(server.Schedule(JobRequest("j" + std::to_string(i), AppMetadata(), "0s")).ok());
+  }
+  for (std::thread& thread : threads) thread.join();
+
+  TestWatcher steady(server);
+  steady.Begin();
+  std::set<std::string> names;
+  while (names.size() < kJobs) {
+    const pb::WatchJobsResponse trigger = steady.Next();
+    names.insert(trigger.name());
+    steady.Answer(trigger.id(), pb::SUCCESS);
+  }
+  CHECK(EventuallyHasSample(server, "dapr_scheduler_jobs_triggered_total{type=\"job\"}",
+                            std::to_string(kJobs)));
+  CHECK(EventuallyHasSample(server, "dapr_scheduler_sidecars_connected", "1"));
 }
 
 TEST_CASE("a stop ends streams at once, also those that have said nothing yet") {
