@@ -1,11 +1,12 @@
 # The front door: calls CMake presets and scripts, and holds no logic of its own.
 # `make help` lists the targets.
 
+SECONDS ?= 60
 DEMO_TARGETS := belfry-scheduler belfry-sidecar belfry belfry-example-app
 
 .DEFAULT_GOAL := help
 .PHONY: help deps deps-dev configure build test demo format format-check layering lint asan tsan \
-        tidy ci clean
+        tidy fuzz ci clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +56,11 @@ tidy: deps-dev ## Build with clang's thread-safety analysis, then run clang-tidy
 	cmake --preset tidy
 	cmake --build --preset tidy
 	run-clang-tidy-14 -quiet -p build/tidy '^$(CURDIR)/(scheduler|storage|server|client)/.*'
+
+fuzz: deps-dev ## Run each fuzz target for SECONDS=60 (build/fuzz)
+	cmake --preset fuzz
+	cmake --build --preset fuzz
+	tests/fuzz/run.sh build/fuzz $(SECONDS)
 
 ci: ## What continuous integration runs: all tests, then the demo
 	.ci/run

@@ -24,6 +24,7 @@ enum class AppAnswer {
   kDropped,      // the app does not know the job; it is not tried again
   kRefused,      // the app has failed at it
   kUnreachable,  // there was no answer, or none could be asked for
+  kCancelled,    // by CancelDeliveries; whether the app has handled it is not known
 };
 
 struct AppReply {
@@ -46,7 +47,7 @@ class AppChannel {
   // What is said to an app when it is first reached; whatever it answers is ignored.
   virtual void Introduce(absl::AnyInvocable<void()> done) = 0;
 
-  // Ends the deliveries in progress with kUnreachable; later ones are not affected.
+  // Ends the deliveries in progress with kCancelled; later ones are not affected.
   virtual void CancelDeliveries() = 0;
 };
 

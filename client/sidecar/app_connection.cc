@@ -86,9 +86,8 @@ bool AppConnection::Reusable() {
   return size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-asio::awaitable<void> AppConnection::Exchange(
-    AppRequest request, absl::Duration timeout,
-    absl::AnyInvocable<void(absl::StatusOr<int>)> answered) {
+asio::awaitable<absl::StatusOr<int>> AppConnection::Exchange(AppRequest request,
+                                                             absl::Duration timeout) {
   busy_ = true;
   cancelled_ = false;
   Outcome outcome = co_await Try(request, timeout);
@@ -96,12 +95,13 @@ asio::awaitable<void> AppConnection::Exchange(
     CloseStream(stream_);
     outcome = co_await Try(request, timeout);
   }
-  const bool ok = outcome.status.ok();
-  answered(std::move(outcome.status));
-  if (ok) co_await SkipBody();
+  const bool answered = outcome.status.ok();
+  if (answered) co_await SkipBody();
   if (cancelled_) reusable_ = false;
+  if (cancelled_ && !answered) outcome.status = absl::CancelledError("while the app worked on it");
   if (!reusable_) CloseStream(stream_);
   busy_ = false;
+  co_return std::move(outcome.status);
 }
 
 asio::awaitable<AppConnection::Outcome> AppConnection::Try(const AppRequest& request,

@@ -15,7 +15,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
@@ -44,14 +43,14 @@ class AppConnection {
 
   boost::asio::any_io_executor executor() { return stream_.get_executor(); }
 
-  // Sends a request and returns the status code of the response; `answered` is called with it as
-  // soon as it is known, before the rest of the response is read. If an idle connection turns out
-  // to be closed before any byte of the response, the request is sent once more on a new one.
-  // Waits for the head of the response for at most `timeout`, which may be infinite.
-  boost::asio::awaitable<void> Exchange(AppRequest request, absl::Duration timeout,
-                                        absl::AnyInvocable<void(absl::StatusOr<int>)> answered);
+  // Sends a request and returns the status code of the response. If an idle connection turns out to
+  // be closed before any byte of the response, the request is sent once more on a new one. Waits
+  // for the head of the response for at most `timeout`, which may be infinite; then the body is
+  // read and forgotten, or left behind with the connection if it is long in coming.
+  boost::asio::awaitable<absl::StatusOr<int>> Exchange(AppRequest request, absl::Duration timeout);
 
-  // Ends the exchange in progress. May be called from any thread.
+  // Ends the exchange in progress, with Cancelled unless the app has answered. May be called from
+  // any thread.
   static void Cancel(std::shared_ptr<AppConnection> connection);
 
   // Whether the connection is open, silent and may be used again. Only between exchanges.

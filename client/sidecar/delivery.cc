@@ -22,6 +22,10 @@ void LogReply(const std::string& name, const AppReply& reply) {
     case AppAnswer::kRefused:
       spdlog::warn("the app failed at a job name={} answer=\"{}\"", name, reply.detail);
       return;
+    case AppAnswer::kCancelled:
+      spdlog::info("delivery cancelled, the job will be delivered again name={} {}", name,
+                   reply.detail);
+      return;
     case AppAnswer::kUnreachable:
       spdlog::warn("job not delivered name={} error=\"{}\"", name, reply.detail);
       return;
@@ -44,7 +48,7 @@ void Delivery::Handle(WatchJobsResponse trigger, Worker::Done done) {
     spdlog::error("received job, but app channel not initialized name={}", trigger.name());
     return done(TriggerResult::kFailed);
   }
-  if (!Begin(done)) return;
+  if (!Begin()) return;
   JobEvent event;
   event.name = trigger.name();
   if (trigger.has_data()) event.data = std::move(*trigger.mutable_data());
@@ -53,17 +57,16 @@ void Delivery::Handle(WatchJobsResponse trigger, Worker::Done done) {
                                    done = std::move(done)](const AppReply& reply) mutable {
     metrics_.Record(reply.answer, absl::FromChrono(std::chrono::steady_clock::now() - start));
     LogReply(name, reply);
-    done(ResultFor(reply.answer));
+    // Deliveries are cancelled together with the streams. Unanswered, the trigger comes again and
+    // costs the job no retry.
+    if (reply.answer != AppAnswer::kCancelled) done(ResultFor(reply.answer));
     End();
   });
 }
 
-bool Delivery::Begin(Worker::Done& done) {
+bool Delivery::Begin() {
   const std::lock_guard lock(mutex_);
-  if (draining_) {
-    kept_.push_back(std::move(done));
-    return false;
-  }
+  if (draining_) return false;
   ++in_progress_;
   return true;
 }

@@ -4,7 +4,6 @@
 
 #include <condition_variable>
 #include <mutex>
-#include <vector>
 
 #include "absl/time/time.h"
 #include "belfry/worker.h"
@@ -23,14 +22,14 @@ class Delivery {
   // Handles a trigger as belfry::Worker wants it.
   void Handle(dapr::proto::scheduler::v1::WatchJobsResponse trigger, Worker::Done done);
 
-  // From now on new triggers are kept unanswered, so that the scheduler gives them to somebody else
+  // From now on new triggers are left unanswered, so that the scheduler gives them to somebody else
   // when the streams end. Waits until those in progress have ended, for at most `timeout`; false if
   // some have not.
   bool Drain(absl::Duration timeout);
 
  private:
-  // Whether a delivery may begin; counts it then. Otherwise keeps `done`.
-  bool Begin(Worker::Done& done);
+  // Whether a delivery may begin; counts it then.
+  bool Begin();
   void End();
 
   AppChannel* const app_;
@@ -38,9 +37,8 @@ class Delivery {
   std::mutex mutex_;
   // Notified when in_progress_ becomes 0.
   std::condition_variable idle_;
-  int in_progress_ = 0;             // under mutex_
-  bool draining_ = false;           // under mutex_
-  std::vector<Worker::Done> kept_;  // under mutex_
+  int in_progress_ = 0;    // under mutex_
+  bool draining_ = false;  // under mutex_
 };
 
 }  // namespace belfry::sidecar

@@ -62,14 +62,15 @@ AppReply ReplyForGrpc(const grpc::Status& status) {
     case grpc::StatusCode::NOT_FOUND:
       return {AppAnswer::kDropped, detail};
     case grpc::StatusCode::UNAVAILABLE:
-    case grpc::StatusCode::CANCELLED:
       return {AppAnswer::kUnreachable, detail};
     default:
       return {AppAnswer::kRefused, detail};
   }
 }
 
-// One delivery; two tries at most, each with a context of its own.
+// One delivery; two tries at most, each with a context of its own. A context keeps the channel
+// alive, and the channel must not end on a thread of gRPC's, which would wait for itself. So
+// contexts are destroyed before anybody hears that a call has ended.
 struct GrpcAppChannel::Call {
   JobEventRequest request;
   JobEventResponse response;
@@ -86,14 +87,29 @@ GrpcAppChannel::GrpcAppChannel(GrpcAppChannelOptions options)
   health_stub_ = AppCallbackHealthCheck::NewStub(channel);
 }
 
-GrpcAppChannel::~GrpcAppChannel() = default;
+GrpcAppChannel::~GrpcAppChannel() {
+  CancelDeliveries();
+  std::unique_lock lock(mutex_);
+  idle_.wait(lock, [this] { return calls_ == 0; });
+}
+
+void GrpcAppChannel::BeginCall() {
+  const std::lock_guard lock(mutex_);
+  ++calls_;
+}
+
+void GrpcAppChannel::EndCall() {
+  const std::lock_guard lock(mutex_);
+  if (--calls_ == 0) idle_.notify_all();
+}
 
 void GrpcAppChannel::Deliver(JobEvent event, absl::AnyInvocable<void(AppReply)> done) {
   auto call = std::make_shared<Call>();
   call->request = MakeRequest(std::move(event));
   call->done = std::move(done);
   limit_.Acquire([this, call](bool may_run) {
-    if (!may_run) return call->done({AppAnswer::kUnreachable, "cancelled"});
+    if (!may_run) return call->done({AppAnswer::kCancelled, "while it waited"});
+    BeginCall();
     {
       const std::lock_guard lock(mutex_);
       delivering_.insert(call);
@@ -113,7 +129,7 @@ bool GrpcAppChannel::Prepare(Call& call) {
   return true;
 }
 
-void GrpcAppChannel::Send(std::shared_ptr<Call> call) {
+void GrpcAppChannel::Send(const std::shared_ptr<Call>& call) {
   if (!Prepare(*call)) return Finish(call, grpc::Status::CANCELLED);
   stub_->async()->OnJobEvent(call->context.get(), &call->request, &call->response,
                              [this, call](const grpc::Status& status) {
@@ -124,7 +140,7 @@ void GrpcAppChannel::Send(std::shared_ptr<Call> call) {
                              });
 }
 
-void GrpcAppChannel::SendAlpha(std::shared_ptr<Call> call) {
+void GrpcAppChannel::SendAlpha(const std::shared_ptr<Call>& call) {
   if (!Prepare(*call)) return Finish(call, grpc::Status::CANCELLED);
   alpha_stub_->async()->OnJobEventAlpha1(
       call->context.get(), &call->request, &call->response,
@@ -132,27 +148,35 @@ void GrpcAppChannel::SendAlpha(std::shared_ptr<Call> call) {
 }
 
 void GrpcAppChannel::Finish(const std::shared_ptr<Call>& call, const grpc::Status& status) {
+  AppReply reply = ReplyForGrpc(status);
   {
     const std::lock_guard lock(mutex_);
     delivering_.erase(call);
+    call->context.reset();
+    if (call->cancelled && !status.ok()) reply.answer = AppAnswer::kCancelled;
   }
   limit_.Release();
-  call->done(ReplyForGrpc(status));
+  call->done(std::move(reply));
+  EndCall();
 }
 
 void GrpcAppChannel::CheckHealth(absl::AnyInvocable<void(bool)> done) {
   struct Probe {
-    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientContext> context = std::make_unique<grpc::ClientContext>();
     google::protobuf::Empty request;
     HealthCheckResponse response;
     absl::AnyInvocable<void(bool)> done;
   };
   auto probe = std::make_shared<Probe>();
   probe->done = std::move(done);
-  SetDeadline(probe->context, options_.health_timeout);
-  health_stub_->async()->HealthCheck(
-      &probe->context, &probe->request, &probe->response,
-      [probe](const grpc::Status& status) { probe->done(status.ok()); });
+  SetDeadline(*probe->context, options_.health_timeout);
+  BeginCall();
+  health_stub_->async()->HealthCheck(probe->context.get(), &probe->request, &probe->response,
+                                     [this, probe](const grpc::Status& status) {
+                                       probe->context.reset();
+                                       probe->done(status.ok());
+                                       EndCall();
+                                     });
 }
 
 void GrpcAppChannel::Introduce(absl::AnyInvocable<void()> done) { done(); }

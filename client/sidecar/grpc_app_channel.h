@@ -1,5 +1,6 @@
 #pragma once
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -25,8 +26,7 @@ struct GrpcAppChannelOptions {
 };
 
 // Calls an app by gRPC: AppCallback/OnJobEvent, and the older AppCallbackAlpha/OnJobEventAlpha1 if
-// the app does not have that. No call may be in progress when it is
-// destroyed.
+// the app does not have that. The destructor cancels deliveries and waits for all callbacks.
 class GrpcAppChannel : public AppChannel {
  public:
   explicit GrpcAppChannel(GrpcAppChannelOptions options);
@@ -41,11 +41,14 @@ class GrpcAppChannel : public AppChannel {
   struct Call;
 
   // Sends a delivery that has its place.
-  void Send(std::shared_ptr<Call> call);
-  void SendAlpha(std::shared_ptr<Call> call);
+  void Send(const std::shared_ptr<Call>& call);
+  void SendAlpha(const std::shared_ptr<Call>& call);
   void Finish(const std::shared_ptr<Call>& call, const grpc::Status& status);
   // Gives `call` a context for one try; false if the deliveries were cancelled meanwhile.
   bool Prepare(Call& call);
+  // Each call to the app is counted from before it begins until after its callback.
+  void BeginCall();
+  void EndCall();
 
   const GrpcAppChannelOptions options_;
   std::unique_ptr<dapr::proto::runtime::v1::AppCallback::Stub> stub_;
@@ -53,6 +56,9 @@ class GrpcAppChannel : public AppChannel {
   std::unique_ptr<dapr::proto::runtime::v1::AppCallbackHealthCheck::Stub> health_stub_;
   ConcurrencyLimit limit_;
   std::mutex mutex_;
+  // Notified when calls_ becomes 0.
+  std::condition_variable idle_;
+  int calls_ = 0;                               // under mutex_
   std::set<std::shared_ptr<Call>> delivering_;  // under mutex_
 };
 

@@ -25,14 +25,20 @@ int ConnectionLimit(int max_concurrency) {
   return std::min(max_concurrency, kMaxAppConnections);
 }
 
-using Answered = absl::AnyInvocable<void(absl::StatusOr<int>)>;
+AppReply ReplyFor(const absl::StatusOr<int>& status) {
+  if (status.ok()) return ReplyForStatus(*status);
+  const bool cancelled = absl::IsCancelled(status.status());
+  return {cancelled ? AppAnswer::kCancelled : AppAnswer::kUnreachable,
+          std::string(status.status().message())};
+}
+
+using Finished = absl::AnyInvocable<void(absl::StatusOr<int>)>;
 
 // Runs one exchange and calls `finished` when the connection is free again.
 asio::awaitable<void> RunExchange(std::shared_ptr<AppConnection> connection, AppRequest request,
-                                  absl::Duration timeout, Answered answered,
-                                  absl::AnyInvocable<void()> finished) {
-  co_await connection->Exchange(std::move(request), timeout, std::move(answered));
-  finished();
+                                  absl::Duration timeout, Finished finished) {
+  absl::StatusOr<int> status = co_await connection->Exchange(std::move(request), timeout);
+  finished(std::move(status));
 }
 
 }  // namespace
@@ -70,7 +76,7 @@ void HttpAppChannel::Deliver(JobEvent event, absl::AnyInvocable<void(AppReply)> 
   request.content_length(request.body().size());
   limit_.Acquire(
       [this, request = std::move(request), done = std::move(done)](bool may_run) mutable {
-        if (!may_run) return done({AppAnswer::kUnreachable, "cancelled"});
+        if (!may_run) return done({AppAnswer::kCancelled, "while it waited"});
         Send(std::move(request), std::move(done));
       });
 }
@@ -81,31 +87,29 @@ void HttpAppChannel::Send(AppRequest request, absl::AnyInvocable<void(AppReply)>
     const std::lock_guard lock(mutex_);
     delivering_.insert(connection);
   }
-  Answered answered = [done = std::move(done)](absl::StatusOr<int> status) mutable {
-    done(status.ok() ? ReplyForStatus(*status)
-                     : AppReply{AppAnswer::kUnreachable, std::string(status.status().message())});
-  };
-  absl::AnyInvocable<void()> finished = [this, connection] {
+  Finished finished = [this, connection,
+                       done = std::move(done)](absl::StatusOr<int> status) mutable {
     {
       const std::lock_guard lock(mutex_);
       delivering_.erase(connection);
     }
-    pool_.Return(connection);
+    pool_.Return(std::move(connection));
     limit_.Release();
+    done(ReplyFor(status));
   };
-  asio::co_spawn(connection->executor(),
-                 RunExchange(connection, std::move(request), options_.request_timeout,
-                             std::move(answered), std::move(finished)),
-                 asio::detached);
+  asio::co_spawn(
+      connection->executor(),
+      RunExchange(connection, std::move(request), options_.request_timeout, std::move(finished)),
+      asio::detached);
 }
 
-void HttpAppChannel::Get(std::string_view path, absl::Duration timeout, Answered done) {
+void HttpAppChannel::Get(std::string_view path, absl::Duration timeout, Finished done) {
   auto connection = std::make_shared<AppConnection>(executor_, options_.address);
   AppRequest request = MakeRequest(http::verb::get, path);
   request.set("dapr-app-id", options_.app_id);
   request.keep_alive(false);
   asio::co_spawn(connection->executor(),
-                 RunExchange(connection, std::move(request), timeout, std::move(done), [] {}),
+                 RunExchange(connection, std::move(request), timeout, std::move(done)),
                  asio::detached);
 }
 

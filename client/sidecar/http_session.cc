@@ -130,7 +130,6 @@ class Session {
     request.method = std::string(head.method_string());
     request.target = std::string(head.target());
     request.api_token = std::string(head["dapr-api-token"]);
-    request.has_app_id = head.count("dapr-app-id") > 0;
     const bool is_head = head.method() == http::verb::head;
     const bool keep_alive = head.keep_alive() && !request.body_too_large;
     const bool unread = request.body_too_large;

@@ -16,8 +16,6 @@ struct HttpRequest {
   std::string target;
   // Header dapr-api-token; empty if absent.
   std::string api_token;
-  // Header dapr-app-id was given.
-  bool has_app_id = false;
   std::string body;
   // The body is larger than the limit; `body` is empty then.
   bool body_too_large = false;

@@ -38,7 +38,10 @@ void JobsApi::Close() { pool_.join(); }
 absl::StatusOr<Client> JobsApi::MakeClient(std::chrono::steady_clock::time_point deadline) const {
   if (auto status = hosts_.WaitUntilKnown(deadline); !status.ok()) return status;
   const absl::Duration left = absl::FromChrono(deadline - std::chrono::steady_clock::now());
-  if (left <= absl::ZeroDuration()) return LocalFailure("context deadline exceeded");
+  if (left <= absl::ZeroDuration()) {
+    // The call has waited for a thread all its time: the calls before it wait for the scheduler.
+    return absl::DeadlineExceededError("context deadline exceeded");
+  }
   ClientOptions options;
   options.ns = options_.ns;
   options.app_id = options_.app_id;

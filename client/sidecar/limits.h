@@ -46,10 +46,10 @@ inline constexpr std::size_t kMaxIdleAppConnections = 64;
 inline constexpr absl::Duration kAppConnectionIdleTime = absl::Seconds(90);
 inline constexpr absl::Duration kAppConnectTimeout = absl::Seconds(30);
 // Limits on what an app answers; a larger head is a failure, a larger or slower body costs the app
-// its connection and nothing else.
+// its connection and otherwise changes nothing.
 inline constexpr std::size_t kAppResponseHeaderBytes = 64 * 1024;
 inline constexpr std::size_t kAppResponseBodyBytes = std::size_t{1} << 20;
-inline constexpr absl::Duration kAppResponseBodyTime = absl::Seconds(10);
+inline constexpr absl::Duration kAppResponseBodyTime = absl::Seconds(5);
 // Interim (1xx) responses before the real one.
 inline constexpr int kMaxInterimResponses = 8;
 // How long GET /dapr/config may take.
@@ -63,7 +63,9 @@ inline constexpr absl::Duration kAppPortDialTimeout = absl::Milliseconds(500);
 inline constexpr std::size_t kMaxMetadataEntries = 1024;
 inline constexpr std::size_t kMaxMetadataBytes = std::size_t{1} << 20;
 
-// What is left for closing listeners and threads after the graceful time; then the process ends.
+// What is left for closing everything once deliveries have ended or were given up; then the process
+// ends. Within that, how long each part is waited for.
 inline constexpr absl::Duration kShutdownSlack = absl::Seconds(2);
+inline constexpr absl::Duration kShutdownStep = absl::Milliseconds(500);
 
 }  // namespace belfry::sidecar

@@ -65,6 +65,7 @@ void JobMetrics::Record(AppAnswer answer, absl::Duration took) {
       failure_latency_.Observe(took_ms);
       return;
     case AppAnswer::kUnreachable:
+    case AppAnswer::kCancelled:
       return;
   }
 }

@@ -248,6 +248,9 @@ void Sidecar::StartWorker() {
   options.on_streams = [](int streams) {
     spdlog::info("streams to schedulers changed open={}", streams);
   };
+  options.on_error = [this](const std::string& address, const absl::Status& status) {
+    connection_log_.Lost(address, status);
+  };
   worker_ = std::make_unique<Worker>(std::move(options), [this](auto trigger, Worker::Done done) {
     delivery_.Handle(std::move(trigger), std::move(done));
   });
@@ -288,16 +291,16 @@ void Sidecar::WaitForShutdown() {
 }
 
 void Sidecar::Shutdown() {
-  const Watchdog watchdog(config_.graceful_shutdown + kShutdownSlack);
   health_.SetStopping();
   if (app_watch_) app_watch_->Stop();
   // Handlers that are at work may still call the API, so the servers go on meanwhile.
   if (!delivery_.Drain(config_.graceful_shutdown)) {
     spdlog::warn("some deliveries have not ended, their jobs will be delivered again");
   }
-  if (worker_) worker_->Stop(kShutdownSlack / 2);
+  const Watchdog watchdog(kShutdownSlack);
+  if (worker_) worker_->Stop(kShutdownStep);
   if (app_) app_->CancelDeliveries();
-  delivery_.Drain(kShutdownSlack / 2);
+  delivery_.Drain(kShutdownStep);
   StopServing();
   spdlog::info("stopped");
 }
@@ -306,11 +309,10 @@ void Sidecar::StopServing() {
   http_.Close();
   if (public_http_) public_http_->Close();
   hosts_.Close();
-  grpc_->Shutdown(kShutdownSlack / 2);
+  grpc_->Shutdown(kShutdownStep);
   jobs_.Close();
   // Every call has been answered now, but the responses may still be on their way out.
-  const auto limit =
-      std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(kShutdownSlack / 2);
+  const auto limit = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(kShutdownStep);
   while (http_.requests() > 0 && std::chrono::steady_clock::now() < limit) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }

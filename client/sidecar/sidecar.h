@@ -18,6 +18,7 @@
 #include "client/sidecar/app_channel.h"
 #include "client/sidecar/app_watch.h"
 #include "client/sidecar/config.h"
+#include "client/sidecar/connection_log.h"
 #include "client/sidecar/delivery.h"
 #include "client/sidecar/grpc_server.h"
 #include "client/sidecar/grpc_service.h"
@@ -51,8 +52,8 @@ class Sidecar {
   void WaitForShutdown();
 
   // Lets deliveries end, for at most the graceful time, then closes everything. Must be called once
-  // after a successful Start. Ends the process with exit code 0 if something still holds on after
-  // that time and kShutdownSlack: calls to a scheduler that does not answer cannot be interrupted.
+  // after a successful Start. Ends the process with exit code 0 if the closing takes longer than
+  // kShutdownSlack: calls to a scheduler that does not answer cannot be interrupted.
   void Shutdown();
 
   int http_port() const { return http_.port(); }
@@ -81,6 +82,7 @@ class Sidecar {
   std::unique_ptr<MetricsServer> metrics_server_;
   std::unique_ptr<AppChannel> app_;
   Delivery delivery_;
+  ConnectionLog connection_log_;
   JobsApi jobs_;
   HttpApi http_api_;
   HttpServer http_;

@@ -10,12 +10,13 @@
 
 namespace belfry {
 
-// How many calendar years a search looks ahead, counted from the one it starts in: the longest wait
-// for a day that matches is eight years, and the first such day may lack the time that is wanted.
-inline constexpr int kCronSearchYears = 16;
+// How many calendar years a search looks ahead, counted from the one it starts in. The longest wait
+// for a day that matches is eight years, but zones have skipped one time of one date for longer:
+// Asia/Baghdad for 17 years in a row, Africa/Cairo for 23.
+inline constexpr int kCronSearchYears = 32;
 
-// One call of Next takes one turn for each change of the zone's offset within those years, and one
-// more. No zone of the database comes near this number.
+// One call of Next takes at most one turn for each change of the zone's offset within those years,
+// and one more. No zone of the database comes near this number of turns.
 inline constexpr int kMaxCronSearchTurns = 500;
 
 // An instant is a tick when the zone's wall clock shows a matching time at it. So a time that a

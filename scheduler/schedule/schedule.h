@@ -28,6 +28,9 @@ class Schedule {
   // (kCronSearchYears of cron.h, wide enough for 29 February across 2100) or before the year 10000.
   // "@every" adds its interval and keeps nanoseconds; cron ticks are whole seconds. With
   // "@every 0s" the result equals `after`.
+  //
+  // Work: at most kMaxCronSearchTurns turns, one for each change of the zone's offset up to the
+  // tick, each over at most 12 * (kCronSearchYears + 1) months. Usual expressions need one turn.
   std::optional<absl::Time> Next(absl::Time after) const;
 
   // Implementation detail, public so that the parsers can derive from it.

@@ -71,6 +71,14 @@ TEST_CASE("delivery: the app gets the trigger and its answer decides") {
   CHECK(f.results[0] == result);
 }
 
+TEST_CASE("delivery: a cancelled one stays unanswered") {
+  Fixture f;
+  f.delivery.Handle(Trigger("x"), f.Take());
+  f.app.replies[0]({AppAnswer::kCancelled, ""});
+  CHECK(f.results.empty());
+  CHECK(f.delivery.Drain(absl::ZeroDuration()));
+}
+
 TEST_CASE("delivery: triggers that are not for an app fail") {
   Fixture f;
   WatchJobsResponse actor;
@@ -89,7 +97,7 @@ TEST_CASE("delivery: without an app every trigger fails") {
   CHECK(result == TriggerResult::kFailed);
 }
 
-TEST_CASE("delivery: draining keeps new triggers unanswered and waits for the others") {
+TEST_CASE("delivery: draining leaves new triggers unanswered and waits for the others") {
   Fixture f;
   f.delivery.Handle(Trigger("x"), f.Take());
   CHECK_FALSE(f.delivery.Drain(absl::ZeroDuration()));
@@ -134,6 +142,7 @@ TEST_CASE("what a gRPC status means for a job") {
   CHECK(answer(grpc::StatusCode::NOT_FOUND) == AppAnswer::kDropped);
   CHECK(answer(grpc::StatusCode::UNIMPLEMENTED) == AppAnswer::kRefused);
   CHECK(answer(grpc::StatusCode::UNKNOWN) == AppAnswer::kRefused);
+  CHECK(answer(grpc::StatusCode::CANCELLED) == AppAnswer::kRefused);
   CHECK(answer(grpc::StatusCode::UNAVAILABLE) == AppAnswer::kUnreachable);
 }
 

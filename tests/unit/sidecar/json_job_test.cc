@@ -136,8 +136,8 @@ TEST_CASE("no data is no payload") {
   CHECK_FALSE(Parsed(R"({"schedule":"@daily"})").job().has_data());
 }
 
-constexpr char kPair[] =
-    R"({"data":{"@type":"type.googleapis.com/google.protobuf.StringValue","value":"Running spice"}})";
+constexpr char kPair[] = R"({"data":{"@type":"type.googleapis.com/google.protobuf.StringValue",)"
+                         R"("value":"Running spice"}})";
 
 TEST_CASE("alpha1: the pair of a well-known type is stored as that type") {
   const Job job = Parsed(kPair, ApiVersion::kAlpha1).job();
