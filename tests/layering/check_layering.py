@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import rules  # noqa: E402  (found beside this file, wherever it is run from)
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
+TEST_NAME_WITH_SEMICOLON = re.compile(r'TEST_CASE\("[^"]*;')
 SOURCE_SUFFIXES = {".h", ".cc"}
 TEXT_SUFFIXES = SOURCE_SUFFIXES | {".proto", ".py", ".sh", ".cmake", ".txt"}
 
@@ -97,6 +98,8 @@ def check_text(text):
             yield number, f"{len(line)} columns; the limit is {rules.COLUMNS_MAX}"
         if "\t" in line:
             yield number, "a tab"
+        if TEST_NAME_WITH_SEMICOLON.search(line):
+            yield number, "a semicolon in a test's name: CTest would see two tests"
         if line != line.rstrip():
             yield number, "white space at the end of the line"
     if text and not text.endswith("\n"):

@@ -63,7 +63,7 @@ TEST_CASE("The first list is told sorted, each address once") {
   CHECK(told.error_count() == 0);
 }
 
-TEST_CASE("A further list on the same stream replaces the first; the same list is not told again") {
+TEST_CASE("A further list on the same stream replaces the first, the same list is not told again") {
   FakeScheduler scheduler;
   scheduler.SetHosts({"a:1", "b:2"});
   Told told;

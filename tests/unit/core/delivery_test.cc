@@ -193,7 +193,7 @@ TEST_CASE("a stream that drains wakes the jobs that waited for it") {
   REQUIRE(watcher->triggers.size() == 2);
 }
 
-TEST_CASE("overwriting a job in flight starts it anew; the old answer means nothing") {
+TEST_CASE("overwriting a job in flight starts it anew, the old answer means nothing") {
   ManualScheduler scheduler;
   auto watcher = scheduler.Watch();
   REQUIRE(scheduler.Schedule("job", {.due_time = "0s", .data = "old"}).ok());
@@ -220,7 +220,7 @@ TEST_CASE("an overwrite resets the count") {
   REQUIRE(absl::IsNotFound(scheduler.Get("job").status()));
 }
 
-TEST_CASE("deleting a job in flight ends it; its answer means nothing") {
+TEST_CASE("deleting a job in flight ends it, its answer means nothing") {
   ManualScheduler scheduler;
   auto watcher = scheduler.Watch();
   REQUIRE(scheduler.Schedule("job", {.schedule = "@every 1s"}).ok());

@@ -77,7 +77,7 @@ TEST_CASE("what a killed process had written is made durable before it is told o
   REQUIRE(scheduler.Get("job").ok());
 }
 
-TEST_CASE("confirmed jobs survive a power cut; unconfirmed ones may go, whole") {
+TEST_CASE("confirmed jobs survive a power cut, unconfirmed ones may go, whole") {
   ManualScheduler scheduler;
   REQUIRE(scheduler.Schedule("kept", {.due_time = "1s"}).ok());
   const auto unconfirmed = scheduler.Submit("lost", {.due_time = "1s"});
