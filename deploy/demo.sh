@@ -122,12 +122,9 @@ ready_or_dead() {
   "${@:2}"
 }
 
-# port FILE KEY...: a port that a program wrote when it was ready, under the first of KEY... it has.
+# port FILE KEY: a port that a program wrote when it was ready.
 port() {
-  python3 -c '
-import json, sys
-ports = json.load(open(sys.argv[1]))
-print(next(ports[key] for key in sys.argv[2:] if key in ports))' "$@"
+  python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$@"
 }
 
 http_ok() { curl --noproxy '*' -sf -o /dev/null --max-time 1 "$1"; }
@@ -195,9 +192,9 @@ start_scheduler() {
     --healthz-listen-address=127.0.0.1 --healthz-port=0 --metrics-port=0 \
     --ports-file="$WORK_DIR/scheduler.json"
   wait_ready scheduler test -s "$WORK_DIR/scheduler.json"
-  SCHEDULER_PORT=$(port "$WORK_DIR/scheduler.json" grpc port)
+  SCHEDULER_PORT=$(port "$WORK_DIR/scheduler.json" port)
   local health
-  health=http://127.0.0.1:$(port "$WORK_DIR/scheduler.json" healthz healthz_port)/healthz
+  health=http://127.0.0.1:$(port "$WORK_DIR/scheduler.json" healthz_port)/healthz
   wait_ready scheduler http_ok "$health"
   say "the scheduler serves gRPC on port $SCHEDULER_PORT and is healthy: $health"
 }

@@ -1,5 +1,7 @@
 // belfry-scheduler: keeps jobs, fires them on time and hands the triggers to connected sidecars.
 
+#include <sys/stat.h>
+
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -18,6 +20,8 @@ int main(int argc, char** argv) {
     std::fputs(arguments.text.c_str(), arguments.exit_code == 0 ? stdout : stderr);
     return arguments.exit_code;
   }
+  // What jobs carry is nobody else's business; RocksDB creates its files readable to all.
+  umask(S_IRWXG | S_IRWXO);
   SetUpLogging(arguments.config->log_level, arguments.config->log_as_json);
   return RunScheduler(*arguments.config);
 }

@@ -94,7 +94,7 @@ PLANTED = {
         "own header first: belfry/client.h"),
     "long line": ("server/a.cc", "// " + "x" * 98 + "\n", "101 columns"),
     "semicolon in a test's name": (
-        "tests/unit/a.cc", 'TEST_CASE("one; two") {}\n', "a semicolon in a test's name"),
+        "tests/unit/a.cc", "TEST_CASE" '("one; two") {}\n', "a semicolon in a test's name"),
     "tab": ("server/a.cc", "\tint a;\n", "a tab"),
     "white space at the end": ("server/a.cc", "int a; \n", "white space at the end"),
     "no newline at the end": ("server/a.cc", "int a;", "no newline"),
