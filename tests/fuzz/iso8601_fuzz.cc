@@ -19,8 +19,10 @@ void CheckDuration(const Iso8601Duration& duration, absl::Time start) {
   const int64_t seconds = absl::ToInt64Seconds(duration.time);
   CHECK(absl::Seconds(seconds) == duration.time);
 
-  const std::string text = fmt::format("{}P{}Y{}M{}DT{}S", duration.has_repetition ? "R3/" : "",
-                                       duration.years, duration.months, duration.days, seconds);
+  const std::string text =
+      fmt::format("{}P{}Y{}M{}W{}DT{}H{}M{}S", duration.has_repetition ? "R3/" : "", duration.years,
+                  duration.months, duration.days / 7, duration.days % 7, seconds / 3'600,
+                  seconds / 60 % 60, seconds % 60);
   const auto again = ParseIso8601Duration(text);
   CHECK(again.has_value()) << text;
   CHECK(again->years == duration.years && again->months == duration.months) << text;
