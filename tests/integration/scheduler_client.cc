@@ -18,7 +18,9 @@ class LimitedContext : public grpc::ClientContext {
  public:
   LimitedContext() {
     set_deadline(std::chrono::system_clock::now() + kWaitLimit);
-    // A scheduler that is being restarted is waited for.
+    // A scheduler that is being restarted is waited for. Calls that fail at once would also leave
+    // the new connection half made: in a program like this gRPC makes progress only while a call
+    // waits.
     set_wait_for_ready(true);
   }
 };
