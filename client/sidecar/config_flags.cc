@@ -91,7 +91,8 @@ std::vector<std::string> FlagSet::GivenIgnored() const {
 
 template <typename T>
 void FlagSet::Value(std::string_view flag, T& target, const std::string& help) {
-  app_.add_option(fmt::format("--{}", flag), target, help)->envname(EnvName(flag));
+  // Of a repeated flag the last one wins, as with the reference's flags.
+  app_.add_option(fmt::format("--{}", flag), target, help)->envname(EnvName(flag))->take_last();
 }
 
 void FlagSet::List(std::string_view flag, std::vector<std::string>& target,
@@ -103,7 +104,7 @@ void FlagSet::List(std::string_view flag, std::vector<std::string>& target,
 }
 
 void FlagSet::Switch(std::string_view flag, bool& target, const std::string& help) {
-  app_.add_flag(fmt::format("--{}", flag), target, help)->envname(EnvName(flag));
+  app_.add_flag(fmt::format("--{}", flag), target, help)->envname(EnvName(flag))->take_last();
 }
 
 void FlagSet::DeclareApp() {

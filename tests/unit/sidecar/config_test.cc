@@ -75,6 +75,15 @@ TEST_CASE("config: flags may be written in every way that Go takes") {
   CHECK(Parsed({"--enable-mtls=false"}).app_id == "my-app");
 }
 
+TEST_CASE("config: of a repeated flag the last one wins, addresses add up") {
+  const Config config =
+      Parsed({"--app-port=1", "--app-port=2", "--enable-metrics=false", "--enable-metrics",
+              "--scheduler-host-address=a:1", "--scheduler-host-address=b:2"});
+  CHECK(config.app_port == 2);
+  CHECK(config.enable_metrics);
+  CHECK(config.scheduler_addresses == std::vector<std::string>{"a:1", "b:2"});
+}
+
 TEST_CASE("config: every flag") {
   const Config config = Parsed({"--app-protocol=grpc",
                                 "--app-channel-address=[::1]",
