@@ -1,5 +1,6 @@
 #include "scheduler/engine/engine.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "scheduler/base/check.h"
@@ -97,7 +98,11 @@ void Engine::Step(Event event, absl::Time now) {
 
 void Engine::RunDue(absl::Time now) {
   registry_.EndTurn();  // the last turn's triggers are with their watchers now
-  const auto touched = std::exchange(touched_, {});
+  NoteTime(now);
+  // In order: that of a hash set differs between processes, and one input must have one result.
+  const auto unordered = std::exchange(touched_, {});
+  std::vector<uint32_t> touched(unordered.begin(), unordered.end());
+  std::sort(touched.begin(), touched.end());
   for (uint32_t id : touched) Refresh(id);
 
   std::vector<uint32_t> due;
@@ -188,6 +193,16 @@ void Engine::RaiseMark(Group& group) {
 }
 
 void Engine::Touch(const Group& group) { touched_.insert(group.id); }
+
+void Engine::NoteTime(absl::Time now) {
+  if (now < last_now_) {
+    for (const auto& [id, group] : groups_) {
+      group->window.EndPauses();
+      Touch(*group);
+    }
+  }
+  last_now_ = now;
+}
 
 void Engine::Refresh(uint32_t group_id) {
   due_groups_.Remove(group_id);

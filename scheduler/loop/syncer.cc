@@ -1,6 +1,7 @@
 #include "scheduler/loop/syncer.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "spdlog/fmt/fmt.h"
@@ -126,31 +127,30 @@ std::optional<absl::Duration> Syncer::TimeToSync() const {
 }
 
 void Syncer::Sync(bool force) {
-  // The list is taken before the sync begins: what arrives later waits for the next one.
-  std::vector<Waiter> waiters;
   uint64_t target = 0;
   {
     MutexLock lock(&mutex_);
     if (!failure_.ok() || (!force && !unsynced_since_.has_value())) return;
-    const auto ready = std::partition(waiters_.begin(), waiters_.end(),
-                                      [this](const Waiter& waiter) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-                                        return waiter.sequence > written_;
-                                      });
-    std::move(ready, waiters_.end(), std::back_inserter(waiters));
-    waiters_.erase(ready, waiters_.end());
     target = written_;
     unsynced_since_ = std::nullopt;
   }
   const absl::Status status = store_->Sync();
   if (!status.ok()) {
-    for (Waiter& waiter : waiters) waiter.done(absl::UnavailableError("the store has failed"));
     Fail(status);
     on_fatal_(status);
     return;
   }
+  std::vector<Waiter> waiters;
   {
     MutexLock lock(&mutex_);
     durable_ = target;
+    // Those too who came while the sync was running and wait for no more than it covers: nothing
+    // else may ever ask for another sync.
+    const auto ready =
+        std::stable_partition(waiters_.begin(), waiters_.end(),
+                              [target](const Waiter& waiter) { return waiter.sequence > target; });
+    std::move(ready, waiters_.end(), std::back_inserter(waiters));
+    waiters_.erase(ready, waiters_.end());
   }
   for (Waiter& waiter : waiters) waiter.done(absl::OkStatus());
 }

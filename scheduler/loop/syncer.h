@@ -1,7 +1,7 @@
 #pragma once
 
 // Syncer: makes written changes durable, and tells those who wait for it. Many callers share one
-// sync: whoever waits when a sync begins is answered by it, whoever comes later by the next.
+// sync: it answers everyone who waits for what was written before it began.
 //
 // Changes that a reply will tell of carry a sequence number. It is announced before the batch is
 // written, so that a reader that has seen the batch knows a number that covers it.
