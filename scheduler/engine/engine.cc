@@ -200,6 +200,7 @@ void Engine::NoteTime(absl::Time now) {
       group->window.EndPauses();
       Touch(*group);
     }
+    for (auto& [id, tries] : tries_) tries.not_before = absl::InfinitePast();
   }
   last_now_ = now;
 }

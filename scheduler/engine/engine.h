@@ -129,6 +129,8 @@ class Engine {
   void Forget(Group& group, uint64_t job_id);
   void RaiseMark(Group& group);
   void Touch(const Group& group);
+  // Takes note of the wall clock; pauses must not last longer because it was set back.
+  void NoteTime(absl::Time now);
   void Refresh(uint32_t group_id);
   uint64_t NewJobId();
   uint32_t NewGroupId();
@@ -150,6 +152,7 @@ class Engine {
   // Groups whose place in due_groups_ may have changed.
   absl::flat_hash_set<uint32_t> touched_;
   uint32_t last_served_ = 0;  // for round robin between turns
+  absl::Time last_now_ = absl::InfinitePast();
 
   WatchRegistry registry_;
   absl::flat_hash_map<uint64_t, InFlight> in_flight_;  // by job id

@@ -78,13 +78,10 @@ void Engine::StartDue(Group& group, absl::Time now, size_t* budget) {
     const auto first = group.window.FirstDue();
     if (!first.has_value() || *first > now) return;
     const Position position = group.window.Pop();
-    if (const auto it = tries_.find(position.id); it != tries_.end()) {
-      // No pause is longer than the bound: what looks longer is a wall clock that was set back.
-      const absl::Time not_before = it->second.not_before;
-      if (not_before > now && not_before <= now + kMaxUndeliveredBackoff) {
-        group.window.PutBack(position, not_before);
-        continue;
-      }
+    if (const auto it = tries_.find(position.id);
+        it != tries_.end() && it->second.not_before > now) {
+      group.window.PutBack(position, it->second.not_before);
+      continue;
     }
     const auto watcher = registry_.Reserve(group.id);
     if (!watcher.has_value()) {

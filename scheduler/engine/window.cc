@@ -1,6 +1,7 @@
 #include "scheduler/engine/window.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "scheduler/base/check.h"
 #include "scheduler/base/limits.h"
@@ -48,6 +49,13 @@ void Window::PutBack(Position position, absl::Time not_before) {
     return;
   }
   Queue(position);
+}
+
+void Window::EndPauses() {
+  const auto positions = std::exchange(delayed_positions_, {});
+  delayed_.Clear();
+  delayed_times_ = {};
+  for (const Position& position : positions) Queue(position);
 }
 
 void Window::Remove(uint64_t id) {

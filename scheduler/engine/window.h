@@ -54,6 +54,10 @@ class Window {
   // Puts back an entry that was popped and not settled, not to be tried before `not_before`.
   void PutBack(Position position, absl::Time not_before);
 
+  // Entries that were put back with a pause may be tried at once: the clock that the pauses were
+  // measured with was set back.
+  void EndPauses();
+
   // Forgets a job: it was deleted, overwritten or moved.
   void Remove(uint64_t id);
 

@@ -144,7 +144,7 @@ class SchedulerLoop::Impl {
       failed_ = true;
       Fatal(written);
       syncer_.Fail(written);
-      for (Answer& answer : engine_.Release(now).answers) answer.reply(Unwritten());
+      RefuseUnwritten();
       return absl::ZeroDuration();
     }
     CarryOut(engine_.Release(now));
@@ -153,6 +153,17 @@ class SchedulerLoop::Impl {
   }
 
   bool RunReaders() { return scanners_.RunOnce() || loaders_.RunOnce() || listers_.RunOnce(); }
+  bool RunReader(Reader reader) {
+    switch (reader) {
+      case Reader::kScanner:
+        return scanners_.RunOnce();
+      case Reader::kLoader:
+        return loaders_.RunOnce();
+      case Reader::kLister:
+        return listers_.RunOnce();
+    }
+    return false;
+  }
   bool RunSyncer() { return syncer_.RunOnce(); }
   const Engine& engine() const { return engine_; }
 
@@ -268,8 +279,15 @@ class SchedulerLoop::Impl {
     return std::clamp(*due - clock_->Now(), absl::ZeroDuration(), kMaxLoopSleep);
   }
 
+  // Answers the requests of a turn that will never be written.
+  void RefuseUnwritten() {
+    for (Answer& answer : engine_.Release(clock_->Now()).answers) answer.reply(Unwritten());
+  }
+
   // After a failure nothing is decided any more: requests are refused until the process ends.
   absl::Duration DropAll() {
+    // The store may have failed elsewhere while a batch waited to be written again.
+    if (std::exchange(holding_, false)) RefuseUnwritten();
     for (Event& event : mailbox_.Take()) Refuse(event, Unwritten());
     return kMaxLoopSleep;
   }
@@ -277,13 +295,13 @@ class SchedulerLoop::Impl {
   void Scan(const ScanRequest& request) {
     auto result = ScanIndex(*store_, request);
     if (!result.ok()) return Fatal(result.status());
-    mailbox_.SubmitReserved(*std::move(result));
+    Deliver(*std::move(result));
   }
 
   void ScanForPurge(const PurgeRequest& request) {
     auto event = ScanPurge(*store_, request);
     if (!event.ok()) return Fatal(event.status());
-    mailbox_.SubmitReserved(*std::move(event));
+    Deliver(*std::move(event));
   }
 
   void Load(const std::vector<LoadRequest>& loads) {
@@ -307,7 +325,15 @@ class SchedulerLoop::Impl {
       while (started_ && !stopping_ && loaded_bytes_ > kMaxLoadedBytes) budget_freed_.Wait();
       loaded_bytes_ += event.bytes;
     }
-    mailbox_.SubmitReserved(std::move(event));
+    Deliver(std::move(event));
+  }
+
+  // A reader's result is on its way to the loop.
+  void Deliver(Event event) {
+    if (!options_.hold_result) return mailbox_.SubmitReserved(std::move(event));
+    options_.hold_result([this, event = std::move(event)]() mutable {
+      mailbox_.SubmitReserved(std::move(event));
+    });
   }
 
   void FreeBudget(size_t bytes) {
@@ -441,6 +467,7 @@ void SchedulerLoop::WatcherDrained(WatcherId id) { impl_->SubmitReserved(Watcher
 
 absl::Duration SchedulerLoop::RunOnce() { return impl_->RunOnce(); }
 bool SchedulerLoop::RunReaders() { return impl_->RunReaders(); }
+bool SchedulerLoop::RunReader(Reader reader) { return impl_->RunReader(reader); }
 bool SchedulerLoop::RunSyncer() { return impl_->RunSyncer(); }
 void SchedulerLoop::CheckInvariants() const { impl_->engine().CheckInvariants(); }
 size_t SchedulerLoop::resident_count() const { return impl_->engine().resident_count(); }

@@ -36,6 +36,9 @@ struct LoopOptions {
   int payload_readers = 2;
   // Called once, on any thread, when a write or sync failed and the process must end.
   std::function<void(absl::Status)> on_fatal;
+  // For simulations: if set, gets what hands a reader's result to the loop, to call it once when it
+  // sees fit, or to destroy it before the loop. By default results are handed over at once.
+  std::function<void(absl::AnyInvocable<void()> hand_over)> hold_result;
 };
 
 // Thread safety: all public methods may be called from any thread, except Start and Stop, which
@@ -88,8 +91,11 @@ class SchedulerLoop {
   // One turn of the loop; returns how long the loop may sleep before the next. What the loop's
   // thread repeats; tests call it instead of Start. RunReaders and RunSyncer likewise do, on the
   // caller's thread, one piece of the work of the other threads, and tell whether there was any.
+  // RunReader does so for one kind of reader.
+  enum class Reader { kScanner, kLoader, kLister };
   absl::Duration RunOnce();
   bool RunReaders();
+  bool RunReader(Reader reader);
   bool RunSyncer();
 
   // See Engine::CheckInvariants and Engine::resident_count. REQUIRES: not started.
