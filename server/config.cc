@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <cstdint>
+#include <cstdlib>
 #include <string_view>
 #include <type_traits>
 
@@ -40,17 +43,31 @@ std::string EnvironmentName(std::string_view flag) {
   return name;
 }
 
+// What is wrong with a port, or an empty text.
+std::string CheckPort(const std::string& text) {
+  uint16_t port = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, port);
+  if (error == std::errc() && rest == end) return "";
+  return fmt::format("\"{}\": not a port (0 to 65535)", text);
+}
+
 template <typename T>
 CLI::Option* AddOption(CLI::App* app, std::string_view flag, T* value, const std::string& help,
                        std::string_view alias = {}) {
   std::string names = fmt::format("--{}", flag);
   if (!alias.empty()) names += fmt::format(",--{}", alias);
+  // CLI11 knows one variable for each option; that of the alias gives the default.
+  if constexpr (std::is_same_v<T, std::string>) {
+    const char* text = alias.empty() ? nullptr : std::getenv(EnvironmentName(alias).c_str());
+    if (text != nullptr) *value = text;
+  }
   CLI::Option* option = app->add_option(names, *value, help)
                             ->envname(EnvironmentName(flag))
                             ->take_last()
                             ->capture_default_str();
-  // CLI11 would take an empty text for 0.
-  if constexpr (std::is_integral_v<T>) option->check(CLI::Number);
+  // All numbers are ports. CLI11 would take an empty text for 0.
+  if constexpr (std::is_integral_v<T>) option->check(CheckPort, "PORT");
   return option;
 }
 

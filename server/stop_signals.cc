@@ -5,6 +5,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -12,10 +13,15 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "scheduler/base/check.h"
+#include "scheduler/base/clock.h"
 
 namespace belfry::server {
 namespace {
+
+// Signals that repeat the first one so soon are not a second request.
+constexpr absl::Duration kRepeatGrace = absl::Milliseconds(500);
 
 sigset_t Signals() {
   sigset_t set;
@@ -91,8 +97,16 @@ void StopSignals::ThreadMain() {
     first_signal_ = first;
     first_signal_came_.SignalAll();
   }
-  const int second = NextSignal(static_cast<int>(absl::ToInt64Milliseconds(stop_timeout_)));
-  if (second < 0) return;
+  // A supervisor that signals both a process and its group sends one stop twice.
+  SystemClock clock;
+  const absl::Duration overdue = clock.Monotonic() + stop_timeout_;
+  const absl::Duration heed_repeats = clock.Monotonic() + kRepeatGrace;
+  int second = 0;
+  do {
+    const absl::Duration left = std::max(overdue - clock.Monotonic(), absl::ZeroDuration());
+    second = NextSignal(static_cast<int>(absl::ToInt64Milliseconds(left)));
+    if (second < 0) return;
+  } while (second > 0 && clock.Monotonic() < heed_repeats);
   on_overdue_(second == 0 ? "stopping takes too long" : "second signal");
 }
 

@@ -118,9 +118,10 @@ absl::StatusOr<std::string> MetadataPrefix(const JobMetadata& metadata, bool id_
 
 absl::StatusOr<std::string> NamePrefix(const JobMetadata& metadata, std::string_view name_prefix) {
   ASSIGN_OR_RETURN(std::string bytes, ListPrefix(metadata));
-  // What may follow a prefix makes it a name, so "." and a cut are legal prefixes.
-  RETURN_IF_ERROR(
-      CheckNamePart("name prefix", std::string(name_prefix) + "a", 1, kMaxJobNameBytes + 1));
+  // What follows makes a name of it: "." and ".." are forbidden as names only.
+  if (name_prefix != "." && name_prefix != "..") {
+    RETURN_IF_ERROR(CheckNamePart("name prefix", name_prefix, 0, kMaxJobNameBytes));
+  }
   AppendOpenPart(&bytes, name_prefix);
   return bytes;
 }

@@ -57,7 +57,10 @@ TEST_CASE("a name prefix is open at its end only") {
   REQUIRE(Key(App("ns", "app"), "job-1").starts_with(prefix));
   REQUIRE_FALSE(Key(App("ns", "app"), "jo").starts_with(prefix));
   REQUIRE(NamePrefix(App("ns", "app"), ".").ok());
-  REQUIRE_FALSE(NamePrefix(App("ns", "app"), "a/").ok());
+  REQUIRE(NamePrefix(App("ns", "app"), "..").ok());
+  REQUIRE(NamePrefix(App("ns", "app"), "").ok());
+  REQUIRE(NamePrefix(App("ns", "app"), "a/").status().message() ==
+          "name prefix \"a/\" contains the forbidden character /");
   // With an actor type and no id, it matches ids.
   REQUIRE(Key(Actor("type", "id7"), "x").starts_with(NamePrefix(Actor("type", ""), "id").value()));
 }

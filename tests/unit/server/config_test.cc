@@ -91,6 +91,14 @@ TEST_CASE("each flag is also read from the environment, and the command line win
   CHECK(Parsed({"--enable-metrics=true"}).enable_metrics);
 }
 
+TEST_CASE("the other name of the data directory has a variable too") {
+  const ScopedVariable alias("BELFRY_ETCD_DATA_DIR", "/var/alias");
+  CHECK(Parsed({}).data_dir == "/var/alias");
+  CHECK(Parsed({"--data-dir=/x"}).data_dir == "/x");
+  const ScopedVariable data("BELFRY_DATA_DIR", "/var/jobs");
+  CHECK(Parsed({}).data_dir == "/var/jobs");
+}
+
 TEST_CASE("what cannot be understood ends with the usage and exit code 2") {
   const auto flags = GENERATE(
       std::vector<std::string>{"--no-such-flag"}, std::vector<std::string>{"--port=abc"},
