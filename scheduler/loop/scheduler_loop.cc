@@ -331,9 +331,8 @@ class SchedulerLoop::Impl {
   // A reader's result is on its way to the loop.
   void Deliver(Event event) {
     if (!options_.hold_result) return mailbox_.SubmitReserved(std::move(event));
-    options_.hold_result([this, event = std::move(event)]() mutable {
-      mailbox_.SubmitReserved(std::move(event));
-    });
+    options_.hold_result(
+        [this, event = std::move(event)]() mutable { mailbox_.SubmitReserved(std::move(event)); });
   }
 
   void FreeBudget(size_t bytes) {

@@ -339,6 +339,22 @@ TEST_CASE("a pause does not grow by a wall clock that is set back") {
   REQUIRE(watcher->triggers.size() == 1);
 }
 
+TEST_CASE("a pause ends when the wall clock is set back while it lasts") {
+  ManualScheduler scheduler;
+  std::vector<std::shared_ptr<RecordingWatcher>> watchers;
+  for (int i = 0; i < 3; ++i) watchers.push_back(scheduler.Watch());
+  REQUIRE(scheduler.Schedule("job", {.due_time = "2020-01-01T00:00:00Z"}).ok());
+  // The second loss makes the job pause; the third watcher keeps it in memory.
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(watchers[static_cast<size_t>(i)]->triggers.size() == 1);
+    scheduler.Unwatch(*watchers[static_cast<size_t>(i)]);
+  }
+  REQUIRE(watchers[2]->triggers.empty());
+  scheduler.clock.StepTo(scheduler.clock.Now() - absl::Hours(1));
+  scheduler.RunUntilIdle();
+  REQUIRE(watchers[2]->triggers.size() == 1);
+}
+
 TEST_CASE("a counter that does not parse keeps nobody from deleting its job") {
   ManualScheduler scheduler;
   auto watcher = scheduler.Watch();
