@@ -2,11 +2,12 @@
 # `make help` lists the targets.
 
 SECONDS ?= 60
+SEEDS ?= 100000
 DEMO_TARGETS := belfry-scheduler belfry-sidecar belfry belfry-example-app
 
 .DEFAULT_GOAL := help
 .PHONY: help deps deps-dev configure build test demo format format-check layering lint asan tsan \
-        tidy fuzz ci clean
+        tidy fuzz sim ci clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +57,9 @@ tidy: deps-dev ## Build with clang's thread-safety analysis, then run clang-tidy
 	cmake --preset tidy
 	cmake --build --preset tidy
 	run-clang-tidy-14 -quiet -p build/tidy '^$(CURDIR)/(scheduler|storage|server|client)/.*'
+
+sim: build ## Run the simulator over SEEDS=100000
+	build/release/bin/belfry-sim --seeds=$(SEEDS)
 
 fuzz: deps-dev ## Run each fuzz target for SECONDS=60 (build/fuzz)
 	cmake --preset fuzz
