@@ -74,6 +74,7 @@ absl::Status CheckLogs(const std::string& path) {
   if (torn.has_value()) {
     spdlog::warn("dropping the unfinished end of the log file={} offset={} bytes={}", torn->file,
                  torn->offset, torn->bytes);
+    return CutTornEnd(*torn);
   }
   return absl::OkStatus();
 }

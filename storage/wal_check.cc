@@ -1,5 +1,8 @@
 #include "storage/wal_check.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -271,6 +274,16 @@ absl::StatusOr<std::optional<TornEnd>> CheckWriteAheadLogs(const std::string& di
     if (!damage.has_value()) damage = torn;
   }
   return damage;
+}
+
+absl::Status CutTornEnd(const TornEnd& torn) {
+  const int file = ::open(torn.file.c_str(), O_WRONLY | O_CLOEXEC);
+  const bool cut =
+      file >= 0 && ::ftruncate(file, static_cast<off_t>(torn.offset)) == 0 && ::fsync(file) == 0;
+  const int error = errno;
+  if (file >= 0) ::close(file);
+  if (cut) return absl::OkStatus();
+  return absl::ErrnoToStatus(error, fmt::format("cannot cut log \"{}\"", torn.file));
 }
 
 }  // namespace belfry

@@ -35,4 +35,9 @@ struct TornEnd {
 // REQUIRES: nobody writes the logs meanwhile.
 absl::StatusOr<std::optional<TornEnd>> CheckWriteAheadLogs(const std::string& directory);
 
+// Cuts a torn end off, durably. RocksDB may keep a log from which it recovered nothing; with
+// records in later logs its torn end would be taken for damage the next time. An error that names
+// the file if that fails.
+absl::Status CutTornEnd(const TornEnd& torn);
+
 }  // namespace belfry
