@@ -84,14 +84,14 @@ absl::Status CheckLogs(const std::string& path) {
 absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(const Options& options) {
   ASSIGN_OR_RETURN(std::unique_ptr<DataDirectory> directory, DataDirectory::Open(options.path));
   std::unique_ptr<RocksDbStore> store(new RocksDbStore(std::move(directory)));
-  RETURN_IF_ERROR(store->OpenDatabase());
+  RETURN_IF_ERROR(store->OpenDatabase(options.env));
   return store;
 }
 
 RocksDbStore::RocksDbStore(std::unique_ptr<DataDirectory> directory)
     : directory_(std::move(directory)), monitor_(std::make_shared<WritePressureMonitor>()) {}
 
-absl::Status RocksDbStore::OpenDatabase() {
+absl::Status RocksDbStore::OpenDatabase(rocksdb::Env* env) {
   const std::string& path = directory_->path();
   const bool is_new = !directory_->HasDatabase();
   const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = DescribeTables();
@@ -99,7 +99,8 @@ absl::Status RocksDbStore::OpenDatabase() {
     RETURN_IF_ERROR(RefuseUnknownTables(path, descriptors));
     RETURN_IF_ERROR(CheckLogs(path));
   }
-  const rocksdb::DBOptions options = MakeDbOptions(monitor_);
+  rocksdb::DBOptions options = MakeDbOptions(monitor_);
+  if (env != nullptr) options.env = env;
   rocksdb::DB* db = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   RETURN_IF_ERROR(FromRocksDb(rocksdb::DB::Open(options, path, descriptors, &handles, &db),

@@ -28,6 +28,9 @@ class RocksDbStore : public Store {
   struct Options {
     // The directory; made if absent, owned by this store while it is open.
     std::string path;
+    // For tests that take the power away: what RocksDB reaches its files through. Borrowed; null
+    // means the machine's.
+    rocksdb::Env* env = nullptr;
   };
 
   // Opens the store, and creates it in an empty directory. FailedPrecondition if the directory is
@@ -55,7 +58,7 @@ class RocksDbStore : public Store {
  private:
   explicit RocksDbStore(std::unique_ptr<DataDirectory> directory);
 
-  absl::Status OpenDatabase();
+  absl::Status OpenDatabase(rocksdb::Env* env);
   rocksdb::ColumnFamilyHandle* handle(Table table) const;
 
   // All constant after Open.

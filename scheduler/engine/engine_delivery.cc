@@ -161,7 +161,9 @@ void Engine::ReleaseReady(uint64_t job_id, absl::Time now, Effects* effects) {
   if (prefix_deletes_.Covers(in_flight.job_key, job_id)) return Drop(in_flight);
   if (!registry_.CanTake(in_flight.watcher)) {
     // The stream has ended, or other payloads have filled it since its place was reserved.
+    // Its other groups may go on in that place if this job finds one elsewhere.
     registry_.Unreserve(in_flight.watcher);
+    TouchGroupsOf(in_flight.watcher);
     const auto other = registry_.Reserve(in_flight.group_id);
     if (!other.has_value()) {
       Group& group = GroupOf(in_flight.group_id);

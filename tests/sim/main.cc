@@ -7,6 +7,7 @@
 #include "CLI/CLI.hpp"
 #include "spdlog/spdlog.h"
 #include "tests/sim/planted.h"
+#include "tests/sim/rocksdb_disk.h"
 #include "tests/sim/world.h"
 
 namespace belfry::sim {
@@ -16,6 +17,7 @@ struct Flags {
   uint64_t seed = 1;
   uint64_t seeds = 1;
   int steps = 300;
+  std::string store = "memory";
   std::string plant;
   bool trace = false;
 };
@@ -30,12 +32,18 @@ void OnAbort(int) {
   if (g_abort_is_good) std::_Exit(0);
 }
 
+std::unique_ptr<Disk> MakeDisk(const Settings& settings) {
+  if (settings.rocksdb) return std::make_unique<RocksDbDisk>(settings.seed);
+  return std::make_unique<MemoryDisk>();
+}
+
 // One run; returns what went wrong, or nothing.
 std::string RunSeed(const Flags& flags, uint64_t seed, bool verbose) {
   g_seed = seed;
   Settings settings;
   settings.seed = seed;
   settings.steps = flags.steps;
+  settings.rocksdb = flags.store == "rocksdb";
   settings.trace = flags.trace;
   Random random(seed);
   Draw(random, &settings);
@@ -44,8 +52,7 @@ std::string RunSeed(const Flags& flags, uint64_t seed, bool verbose) {
     std::fflush(stdout);
   }
   Journal journal(flags.trace);
-  World world(settings, random, std::make_unique<MemoryDisk>(),
-              /*check_engine=*/flags.plant.empty(), &journal);
+  World world(settings, random, MakeDisk(settings), /*check_engine=*/flags.plant.empty(), &journal);
   world.Run();
   if (verbose) {
     fmt::print("seed={} triggers={} restarts={} digest={:016x}\n", seed, world.sends(),
@@ -75,16 +82,17 @@ int Run(const Flags& flags) {
   for (uint64_t seed = flags.seed; seed < flags.seed + flags.seeds; ++seed) {
     const std::string failure = RunSeed(flags, seed, /*verbose=*/flags.seeds == 1);
     if (failure.empty()) continue;
-    fmt::print("seed {}: {}\n", seed, failure);
+    fmt::print("seed {} of store {}: {}\n", seed, flags.store, failure);
     if (planted) return 0;
-    fmt::print("replay: belfry-sim --seed={} --steps={} --trace\n", seed, flags.steps);
+    fmt::print("replay: belfry-sim --seed={} --steps={} --store={} --trace\n", seed, flags.steps,
+               flags.store);
     return 1;
   }
   if (planted) {
     fmt::print("the planted bug was not found\n");
     return 1;
   }
-  fmt::print("{} seeds from {}: all is well\n", flags.seeds, flags.seed);
+  fmt::print("{} seeds from {}, store {}: all is well\n", flags.seeds, flags.seed, flags.store);
   return 0;
 }
 
@@ -98,6 +106,9 @@ int main(int argc, char** argv) {
   app.add_option("--seed", flags.seed, "seed of the first run")->capture_default_str();
   app.add_option("--seeds", flags.seeds, "number of runs")->capture_default_str();
   app.add_option("--steps", flags.steps, "steps of each run before faults end")
+      ->capture_default_str();
+  app.add_option("--store", flags.store, "memory or rocksdb")
+      ->check(CLI::IsMember({"memory", "rocksdb"}))
       ->capture_default_str();
   app.add_option("--plant", flags.plant,
                  "switches a planted bug on and expects it to be found; a wrong name lists them");

@@ -24,7 +24,7 @@ void DrawLimits(Random& random) {
   kMaxLoading = Size(random, 1, 12);
   kLoadChunkJobs = Size(random, 1, 4);
   kMaxInFlightPerWatcher = Size(random, 1, 8);
-  kMaxUnsentBytesPerWatcher = Size(random, 50, 800);
+  kMaxUnsentBytesPerWatcher = Size(random, 50, random.OneIn(2) ? 250 : 800);
   kMaxBackoffs = Size(random, 0, 6);
   kPurgeSlice = Size(random, 1, 4);
   kJobIdReserve = Size(random, 1, 20);
@@ -40,6 +40,7 @@ void Draw(Random& random, Settings* settings) {
   settings->groups = random.Between(1, 4);
   settings->names = random.Between(1, 10);
   settings->watchers_max = random.Between(1, 8);
+  settings->more_groups = random.OneIn(3) ? 0 : random.Between(100, 800);
   settings->activity = random.Between(2, 20);
   settings->schedule = random.Between(1, 12);
   settings->remove = DrawWeight(random, 6);
@@ -63,19 +64,21 @@ void Draw(Random& random, Settings* settings) {
 
 std::string ToString(const Settings& s) {
   return fmt::format(
-      "steps={} groups={} names={} watchers={} activity={} schedule={} remove={} "
+      "store={} steps={} groups={} names={} watchers={} more_groups={} activity={} schedule={} "
+      "remove={} "
       "remove_area={} read={} "
       "watch={} answer={} pass_time={} set_clock={} stall={} rest={} stop={} interleave={} end={} "
       "hold_scan={} hold_load={} drift_ppm={} scan={} refill_below={} window={} "
       "triggers_per_turn={} "
       "triggers_per_visit={} loading={} load_chunk={} in_flight={} unsent_bytes={} backoffs={} "
       "purge_slice={} read_late={} id_reserve={} settled_per_mark={} events_per_turn={} mailbox={}",
-      s.steps, s.groups, s.names, s.watchers_max, s.activity, s.schedule, s.remove, s.remove_area,
-      s.read, s.watch, s.answer, s.pass_time, s.set_clock, s.stall, s.rest, s.stop, s.interleave,
-      s.end, s.hold_scan, s.hold_load, s.drift_ppm, kScanEntries, kRefillBelow, kMaxWindowEntries,
-      kMaxTriggersPerTurn, kMaxTriggersPerVisit, kMaxLoading, kLoadChunkJobs,
-      kMaxInFlightPerWatcher, kMaxUnsentBytesPerWatcher, kMaxBackoffs, kPurgeSlice, s.read_late,
-      kJobIdReserve, kSettledPerMark, kMaxEventsPerTurn, kMaxMailboxEvents);
+      s.rocksdb ? "rocksdb" : "memory", s.steps, s.groups, s.names, s.watchers_max, s.more_groups,
+      s.activity, s.schedule, s.remove, s.remove_area, s.read, s.watch, s.answer, s.pass_time,
+      s.set_clock, s.stall, s.rest, s.stop, s.interleave, s.end, s.hold_scan, s.hold_load,
+      s.drift_ppm, kScanEntries, kRefillBelow, kMaxWindowEntries, kMaxTriggersPerTurn,
+      kMaxTriggersPerVisit, kMaxLoading, kLoadChunkJobs, kMaxInFlightPerWatcher,
+      kMaxUnsentBytesPerWatcher, kMaxBackoffs, kPurgeSlice, s.read_late, kJobIdReserve,
+      kSettledPerMark, kMaxEventsPerTurn, kMaxMailboxEvents);
 }
 
 }  // namespace belfry::sim

@@ -15,12 +15,14 @@ struct Settings {
   // From the command line.
   uint64_t seed = 1;
   int steps = 300;
+  bool rocksdb = false;
   bool trace = false;
 
   // Population.
   int groups = 0;
   int names = 0;  // of each kind in each group
   int watchers_max = 0;
+  int more_groups = 0;  // chance in a thousand that a watcher receives one more group
 
   // What the scheduler's threads do between two steps, at most.
   int activity = 0;

@@ -56,7 +56,7 @@ void World::Open() {
   latest_ = clock_.Now();
   // Most clients connect again as soon as they can.
   for (int group = 0; group < settings_.groups; ++group) {
-    if (!random_.OneIn(3)) Connect({group}, /*is_good=*/false);
+    if (!random_.OneIn(3)) Connect(DrawGroups(group), /*is_good=*/false);
   }
 }
 

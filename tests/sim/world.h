@@ -78,6 +78,7 @@ class World final : private SimStore::Host, private SimWatcher::Host {
   void Replied(Request& request, const absl::Status& status);
   void Get();
   void List();
+  std::vector<int> DrawGroups(int first);
   void Connect(std::vector<int> groups, bool is_good);
   void Disconnect(SimWatcher& watcher);
   void Answer(SimWatcher& watcher);

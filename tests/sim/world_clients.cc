@@ -34,9 +34,7 @@ void World::DoSomething() {
          SimWatcher* watcher = AnyWatcher();
          if (watcher != nullptr && random_.OneIn(2)) return Disconnect(*watcher);
          if (static_cast<int>(watchers_.size()) < settings_.watchers_max || random_.OneIn(8)) {
-           std::vector<int> groups{random_.Below(settings_.groups)};
-           while (random_.OneIn(3)) groups.push_back(random_.Below(settings_.groups));
-           Connect(std::move(groups), /*is_good=*/false);
+           Connect(DrawGroups(random_.Below(settings_.groups)), /*is_good=*/false);
          }
        }},
       {1, [&] { AnswerNonsense(); }},
@@ -154,6 +152,13 @@ void World::List() {
     oracle_.Listed(*call, jobs, stopping_ || end_ != End::kNone);
     MayEnd();
   });
+}
+
+std::vector<int> World::DrawGroups(int first) {
+  std::vector<int> groups{first};
+  // Naming one twice is legal: it gives it more turns.
+  while (random_.PerMille(settings_.more_groups)) groups.push_back(random_.Below(settings_.groups));
+  return groups;
 }
 
 void World::Connect(std::vector<int> groups, bool is_good) {
