@@ -40,7 +40,13 @@ ServerMetrics::ServerMetrics()
                    .Help("Milliseconds from handing a trigger to its stream to its answer")
                    .Register(registry_)),
       latency_ms_{&latency_.Add({{"type", kAppLabel}}, kLatencyBucketsMs),
-                  &latency_.Add({{"type", kActorLabel}}, kLatencyBucketsMs)} {}
+                  &latency_.Add({{"type", kActorLabel}}, kLatencyBucketsMs)},
+      clock_steps_(prometheus::BuildCounter()
+                       .Name("belfry_scheduler_clock_steps_total")
+                       .Help("Times that the wall clock was set, by direction")
+                       .Register(registry_)),
+      clock_set_forward_(clock_steps_.Add({{"direction", "forward"}})),
+      clock_set_back_(clock_steps_.Add({{"direction", "back"}})) {}
 
 ServerMetrics::CounterPair ServerMetrics::AddPair(const std::string& name,
                                                   const std::string& help) {

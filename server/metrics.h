@@ -40,6 +40,11 @@ class ServerMetrics {
   void SidecarDisconnected() { connected_.Decrement(); }
   void SidecarFailed(SidecarError error);
 
+  // The wall clock was set, by `by` (negative: back).
+  void ClockStepped(absl::Duration by) {
+    (by > absl::ZeroDuration() ? clock_set_forward_ : clock_set_back_).Increment();
+  }
+
   // Everything in Prometheus' text format.
   std::string Text() const;
 
@@ -65,6 +70,9 @@ class ServerMetrics {
   prometheus::Family<prometheus::Counter>& sidecar_errors_;
   prometheus::Family<prometheus::Histogram>& latency_;
   const std::array<prometheus::Histogram*, 2> latency_ms_;
+  prometheus::Family<prometheus::Counter>& clock_steps_;
+  prometheus::Counter& clock_set_forward_;
+  prometheus::Counter& clock_set_back_;
 };
 
 }  // namespace belfry::server

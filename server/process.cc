@@ -78,6 +78,7 @@ absl::Status Scheduler::OpenStore() {
   options.on_fatal = [](const absl::Status& status) {
     EndNow("the store failed: " + status.ToString());
   };
+  options.on_clock_step = [this](absl::Duration by) { metrics_.ClockStepped(by); };
   ASSIGN_OR_RETURN(loop_, SchedulerLoop::Open(store_.get(), &clock_, std::move(options)));
   return absl::OkStatus();
 }

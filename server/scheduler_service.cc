@@ -50,12 +50,12 @@ void SchedulerService::CountIfUnauthorized(const pb::JobMetadata& metadata) {
 grpc::ServerUnaryReactor* SchedulerService::ScheduleJob(grpc::CallbackServerContext* call,
                                                         const pb::ScheduleJobRequest* request,
                                                         pb::ScheduleJobResponse*) {
-  const absl::StatusOr<GroupKey> group = ParseGroup(request->metadata());
-  if (!group.ok()) {
+  const absl::StatusOr<TargetKey> target = ParseTarget(request->metadata());
+  if (!target.ok()) {
     CountIfUnauthorized(request->metadata());
-    return Refuse(call, group.status());
+    return Refuse(call, target.status());
   }
-  const TargetKind kind = group->kind;
+  const TargetKind kind = target->kind;
   ServerMetrics* const metrics = context_.metrics;
   const auto refuse = [&](const absl::Status& status) {
     metrics->JobCreateFailed(kind);
@@ -114,7 +114,7 @@ grpc::ServerUnaryReactor* SchedulerService::DeleteJob(grpc::CallbackServerContex
     CountIfUnauthorized(request->metadata());
     return Refuse(call, key.status());
   }
-  const TargetKind kind = key->group.kind;
+  const TargetKind kind = key->target.kind;
   ServerMetrics* const metrics = context_.metrics;
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
   context_.loop->Delete(std::move(key).value(),

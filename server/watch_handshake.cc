@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "fmt/format.h"
+#include "scheduler/base/limits.h"
 #include "scheduler/base/status_macros.h"
 
 namespace belfry::server {
@@ -18,9 +19,27 @@ std::string TargetTypeName(int type) {
   return name.empty() ? fmt::format("{}", type) : name;
 }
 
+// Limits that are not positive, or not of an actor type, mean nothing.
+absl::StatusOr<std::vector<ConcurrencyLimit>> ParseLimits(
+    const pb::WatchJobsRequestInitial& initial) {
+  if (static_cast<size_t>(initial.concurrency_limits_size()) > kMaxLimitsPerWatcher) {
+    return absl::InvalidArgumentError(fmt::format("{} concurrency limits: at most {} allowed",
+                                                  initial.concurrency_limits_size(),
+                                                  kMaxLimitsPerWatcher));
+  }
+  std::vector<ConcurrencyLimit> limits;
+  for (const pb::ConcurrencyLimit& limit : initial.concurrency_limits()) {
+    if (limit.max_concurrent() <= 0 || !limit.has_actor()) continue;
+    limits.push_back({{TargetKind::kActor, initial.namespace_(), limit.actor().type()},
+                      limit.name(),
+                      static_cast<size_t>(limit.max_concurrent())});
+  }
+  return limits;
+}
+
 }  // namespace
 
-absl::StatusOr<std::vector<GroupKey>> ParseHandshake(const pb::WatchJobsRequest& first) {
+absl::StatusOr<Handshake> ParseHandshake(const pb::WatchJobsRequest& first) {
   if (!first.has_initial()) {
     return absl::UnknownError("initial request is required on stream connection");
   }
@@ -30,7 +49,7 @@ absl::StatusOr<std::vector<GroupKey>> ParseHandshake(const pb::WatchJobsRequest&
   metadata.set_namespace_(initial.namespace_());
   metadata.set_app_id(initial.app_id());
   metadata.mutable_target()->mutable_job();
-  ASSIGN_OR_RETURN(GroupKey app, ParseGroup(metadata));
+  ASSIGN_OR_RETURN(TargetKey app, ParseTarget(metadata));
 
   std::set<int> accepted;
   for (const int type : initial.accept_job_types()) {
@@ -41,18 +60,20 @@ absl::StatusOr<std::vector<GroupKey>> ParseHandshake(const pb::WatchJobsRequest&
   }
 
   const bool both = accepted.empty();
-  std::vector<GroupKey> groups;
-  if (both || accepted.contains(pb::JOB_TARGET_TYPE_JOB)) groups.push_back(std::move(app));
+  Handshake handshake;
+  std::vector<TargetKey>& targets = handshake.targets;
+  if (both || accepted.contains(pb::JOB_TARGET_TYPE_JOB)) targets.push_back(std::move(app));
   if (both || accepted.contains(pb::JOB_TARGET_TYPE_ACTOR_REMINDER)) {
     for (const std::string& type : initial.actor_types()) {
-      groups.push_back(GroupKey{TargetKind::kActor, initial.namespace_(), type});
+      targets.push_back(TargetKey{TargetKind::kActor, initial.namespace_(), type});
     }
   }
-  if (groups.empty()) {
+  if (targets.empty()) {
     return absl::InvalidArgumentError(
         "nothing to watch: the accepted job types need actor types, and none are given");
   }
-  return groups;
+  ASSIGN_OR_RETURN(handshake.limits, ParseLimits(initial));
+  return handshake;
 }
 
 }  // namespace belfry::server

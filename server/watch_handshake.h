@@ -6,16 +6,24 @@
 
 #include "absl/status/statusor.h"
 #include "dapr/proto/scheduler/v1/scheduler.pb.h"
+#include "scheduler/engine/events.h"
 #include "scheduler/job/job_key.h"
 
 namespace belfry::server {
 
-// The groups whose triggers the stream takes: the app, if it accepts jobs, and each of its actor
-// types, if it accepts reminders; a type that is named twice is there twice. Errors:
-// Unknown "initial request is required on stream connection" if it is not an initial message;
-// InvalidArgument for a missing or malformed namespace or app id, and if nothing is left to
-// receive; Unknown "duplicate target type specified: <name>".
-absl::StatusOr<std::vector<GroupKey>> ParseHandshake(
-    const dapr::proto::scheduler::v1::WatchJobsRequest& first);
+struct Handshake {
+  // Whose triggers the stream takes: the app, if it accepts jobs, and each of its actor types, if
+  // it accepts reminders; a type that is named twice is there twice.
+  std::vector<TargetKey> targets;
+  // Limits of actor types of the stream's namespace, whether the stream takes their triggers or
+  // not.
+  std::vector<ConcurrencyLimit> limits;
+};
+
+// Errors: Unknown "initial request is required on stream connection" if it is not an initial
+// message; InvalidArgument for a missing or malformed namespace or app id, if nothing is left to
+// receive, and for more than kMaxLimitsPerWatcher limits; Unknown "duplicate target type specified:
+// <name>".
+absl::StatusOr<Handshake> ParseHandshake(const dapr::proto::scheduler::v1::WatchJobsRequest& first);
 
 }  // namespace belfry::server

@@ -169,20 +169,22 @@ void WatchJobsStream::OnReadDone(bool ok) {
 }
 
 absl::Status WatchJobsStream::HandleFirstMessage() {
-  absl::StatusOr<std::vector<GroupKey>> groups = ParseHandshake(request_);
-  if (!groups.ok()) {
+  absl::StatusOr<Handshake> handshake = ParseHandshake(request_);
+  if (!handshake.ok()) {
     const auto& initial = request_.initial();
     if (request_.has_initial() && (initial.namespace_().empty() || initial.app_id().empty())) {
       context_.metrics->SidecarFailed(SidecarError::kAuthFailed);
     }
-    return groups.status();
+    return handshake.status();
   }
   handshake_done_ = true;
-  spdlog::info("watcher connected namespace={} app_id={} groups={}",
-               request_.initial().namespace_(), request_.initial().app_id(), groups->size());
+  spdlog::info("watcher connected namespace={} app_id={} targets={} limits={}",
+               request_.initial().namespace_(), request_.initial().app_id(),
+               handshake->targets.size(), handshake->limits.size());
 
   // The loop may call Send before this returns, and End may run: both find no id yet.
-  const WatcherId id = context_.loop->AddWatcher(shared_from_this(), std::move(groups).value());
+  const WatcherId id = context_.loop->AddWatcher(shared_from_this(), std::move(handshake->targets),
+                                                 std::move(handshake->limits));
   context_.metrics->SidecarConnected();
   bool ended = false;
   bool drained = false;

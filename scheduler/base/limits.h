@@ -14,6 +14,7 @@ inline constexpr size_t kMaxJobNameBytes = 512;
 inline constexpr size_t kMaxNamespaceBytes = 253;
 inline constexpr size_t kMaxTargetBytes = 253;  // app id or actor type
 inline constexpr size_t kMaxActorIdBytes = 512;
+inline constexpr size_t kMaxConcurrencyKeyBytes = 512;
 
 // Requests waiting for the loop. Above either, requests are refused with ResourceExhausted;
 // answers to triggers and ends of streams always find room, as their number is bounded by the
@@ -48,6 +49,14 @@ inline constexpr size_t kLoadChunkBytes = size_t{8} << 20;
 inline constexpr size_t kMaxUnsentBytesPerWatcher = size_t{4} << 20;
 inline constexpr size_t kMaxInFlightPerWatcher = 100000;
 
+// Concurrency limits that one stream may declare; more are refused with InvalidArgument.
+inline constexpr size_t kMaxLimitsPerWatcher = 1000;
+// Groups of one target: one for the jobs without a concurrency key, and one for each key. Jobs with
+// yet another key are refused with ResourceExhausted. Each group costs some hundred bytes while it
+// has jobs; above kIdleGroupsPerTarget those that have none any more are given up.
+inline constexpr size_t kMaxGroupsPerTarget = 100000;
+inline constexpr size_t kIdleGroupsPerTarget = 64;
+
 // Undelivered tries of a tick are remembered for this many jobs; a job beyond it is tried again
 // without a pause.
 inline constexpr size_t kMaxBackoffs = 100000;
@@ -67,6 +76,9 @@ inline constexpr uint64_t kJobIdReserve = 1000000;
 
 // Longest sleep of the loop, so that a stepped wall clock is noticed.
 inline constexpr absl::Duration kMaxLoopSleep = absl::Seconds(1);
+// A wall clock that moved by more than this against the monotonic clock, between two turns of the
+// loop, was set. Less is corrected slowly on every system that knows how to.
+inline constexpr absl::Duration kMinClockStep = absl::Milliseconds(10);
 // Pause before a write is tried again that the store refused because it would have had to wait.
 inline constexpr absl::Duration kWriteRetryPause = absl::Milliseconds(1);
 // How long a stopping loop goes on trying such a write; then the write counts as failed.

@@ -13,7 +13,9 @@ namespace belfry {
 namespace {
 
 // Changes of keys or records raise it; docs/storage-format.md says what each version means.
-constexpr uint32_t kFormatVersion = 1;
+constexpr uint32_t kFormatVersion = 2;
+// What version 1 holds, version 2 reads as it is: its jobs have no concurrency keys.
+constexpr uint32_t kOldestFormatVersion = 1;
 constexpr uint32_t kGroupIdReserve = 1024;
 
 template <typename Record>
@@ -50,7 +52,10 @@ absl::Status Engine::RecoverFormat() {
         fmt::format("the store has format {}, newer than this program's {}: use a newer program",
                     format->version(), kFormatVersion));
   }
-  if (format->version() < 1) return absl::DataLossError("the store's format record is empty");
+  if (format->version() < kOldestFormatVersion) {
+    return absl::DataLossError("the store's format record is empty");
+  }
+  if (format->version() < kFormatVersion) batch_.PutFormat(kFormatVersion);
   return absl::OkStatus();
 }
 
@@ -67,18 +72,16 @@ absl::Status Engine::RecoverGroups() {
   absl::Status status;
   RETURN_IF_ERROR(store_->Scan({Table::kGroups, "", ""}, [&](auto key, auto value) {
     storage::v1::GroupRecord record;
-    if (!record.ParseFromArray(value.data(), static_cast<int>(value.size())) ||
+    auto parts = ParseGroupKey(key);
+    if (!parts.has_value() ||
+        !record.ParseFromArray(value.data(), static_cast<int>(value.size())) ||
         record.group_id() == 0 || record.group_id() >= reserved_group_id_) {
       status = absl::DataLossError(fmt::format("group record \"{}\" does not parse", key));
       return false;
     }
-    auto group = std::make_unique<Group>();
-    group->id = record.group_id();
-    group->key = std::string(key);
-    group->persisted = true;
-    group->mark = DecodeInstant(record.mark());
-    group_ids_[group->key] = group->id;
-    groups_[group->id] = std::move(group);
+    Group& group = AddGroup(EnsureTarget(parts->target), std::string(key),
+                            std::move(parts->concurrency_key), record.group_id());
+    group.mark = DecodeInstant(record.mark());
     return true;
   }));
   return status;
@@ -99,15 +102,11 @@ void Engine::Step(Event event, absl::Time now) {
 void Engine::RunDue(absl::Time now) {
   registry_.EndTurn();  // the last turn's triggers are with their watchers now
   NoteTime(now);
-  // In order: that of a hash set differs between processes, and one input must have one result.
-  const auto unordered = std::exchange(touched_, {});
-  std::vector<uint32_t> touched(unordered.begin(), unordered.end());
-  std::sort(touched.begin(), touched.end());
-  for (uint32_t id : touched) Refresh(id);
+  RefreshTouched();
 
   std::vector<uint32_t> due;
-  while (!due_groups_.empty() && due_groups_.front().time <= now) {
-    due.push_back(static_cast<uint32_t>(due_groups_.Pop().id));
+  while (!due_targets_.empty() && due_targets_.front().time <= now) {
+    due.push_back(static_cast<uint32_t>(due_targets_.Pop().id));
   }
   if (due.empty()) return;
   // Those that the last turn did not reach come first.
@@ -121,13 +120,14 @@ void Engine::RunDue(absl::Time now) {
     for (uint32_t id : due) {
       if (budget == 0 || loading_ >= kMaxLoading) break;
       const size_t before = budget;
-      StartDue(GroupOf(id), now, &budget);
+      StartDue(*targets_.at(id), now, &budget);
       if (budget == before) continue;
       progress = true;
       last_served_ = id;
     }
   }
-  for (uint32_t id : due) Refresh(id);
+  for (uint32_t id : due) Touch(*targets_.at(id));
+  RefreshTouched();
 }
 
 Effects Engine::Release(absl::Time now) {
@@ -140,87 +140,8 @@ Effects Engine::Release(absl::Time now) {
 
 std::optional<absl::Time> Engine::NextDue() const {
   // Loads that are under way free room and wake the loop.
-  if (due_groups_.empty() || loading_ >= kMaxLoading) return std::nullopt;
-  return due_groups_.front().time;
-}
-
-Engine::Group& Engine::EnsureGroup(const GroupKey& key) {
-  std::string encoded = EncodeGroupKey(key);
-  if (Group* group = FindGroup(encoded); group != nullptr) return *group;
-  auto group = std::make_unique<Group>();
-  group->id = NewGroupId();
-  group->key = encoded;
-  Group& result = *group;
-  group_ids_[std::move(encoded)] = group->id;
-  groups_[group->id] = std::move(group);
-  return result;
-}
-
-Engine::Group* Engine::FindGroup(const std::string& group_key) {
-  const auto it = group_ids_.find(group_key);
-  return it == group_ids_.end() ? nullptr : groups_.at(it->second).get();
-}
-
-Engine::Group& Engine::GroupOf(uint32_t id) { return *groups_.at(id); }
-
-void Engine::AddEntry(Group& group, Position position) {
-  batch_.PutDue(group.id, position);
-  if (!group.persisted || position.time < group.mark) {
-    group.persisted = true;
-    group.mark = position.time;
-    batch_.PutGroup(group.key, group.id, group.mark);
-  }
-  group.window.Add(position);
-  Touch(group);
-}
-
-void Engine::Forget(Group& group, uint64_t job_id) {
-  group.window.Remove(job_id);
-  tries_.erase(job_id);
-  if (const auto it = in_flight_.find(job_id); it != in_flight_.end()) Drop(it->second);
-  Touch(group);
-}
-
-void Engine::RaiseMark(Group& group) {
-  group.settled_since_mark = 0;
-  Position lowest = group.window.Lowest();
-  if (!group.in_flight.empty()) lowest = std::min(lowest, *group.in_flight.begin());
-  // A drained group has nothing unsettled: its mark may follow what was settled.
-  if (lowest.time == absl::InfiniteFuture()) lowest.time = group.newest_settled;
-  if (lowest.time <= group.mark) return;
-  group.mark = lowest.time;
-  batch_.PutGroup(group.key, group.id, group.mark);
-}
-
-void Engine::Touch(const Group& group) { touched_.insert(group.id); }
-
-void Engine::NoteTime(absl::Time now) {
-  if (now < last_now_) {
-    for (const auto& [id, group] : groups_) {
-      group->window.EndPauses();
-      Touch(*group);
-    }
-    for (auto& [id, tries] : tries_) tries.not_before = absl::InfinitePast();
-  }
-  last_now_ = now;
-}
-
-void Engine::Refresh(uint32_t group_id) {
-  due_groups_.Remove(group_id);
-  const auto it = groups_.find(group_id);
-  if (it == groups_.end()) return;
-  Group& group = *it->second;
-  if (!group.window.open()) return;
-  if (group.persisted) {
-    if (const auto scan = group.window.NextScan(group.id); scan.has_value()) {
-      RaiseMark(group);
-      effects_.scans.push_back(*scan);
-    } else if (group.settled_since_mark >= kSettledPerMark) {
-      RaiseMark(group);
-    }
-  }
-  const auto first = group.window.FirstDue();
-  if (first.has_value() && registry_.HasCredit(group.id)) due_groups_.Push({*first, group.id});
+  if (due_targets_.empty() || loading_ >= kMaxLoading) return std::nullopt;
+  return due_targets_.front().time;
 }
 
 uint64_t Engine::NewJobId() {
@@ -246,6 +167,11 @@ size_t Engine::resident_count() const {
 }
 
 void Engine::CheckInvariants() const {
+  CheckJobs();
+  CheckSlots();
+}
+
+void Engine::CheckJobs() const {
   size_t loading = 0;
   size_t positions = 0;
   for (const auto& [job_id, in_flight] : in_flight_) {
@@ -258,12 +184,30 @@ void Engine::CheckInvariants() const {
   CHECK(loading == loading_) << loading << " loading, counted " << loading_;
   for (const auto& [id, group] : groups_) {
     positions += group->in_flight.size();
-    CHECK(group->window.open() == registry_.HasWatchers(id)) << "group " << id;
-    if (group->window.open() && group->persisted) {
-      CHECK(group->mark <= group->window.Lowest().time) << "group " << id;
-    }
+    CHECK(group->window.open() == registry_.HasWatchers(group->target_id)) << "group " << id;
+    if (group->window.open()) CHECK(group->mark <= group->window.Lowest().time) << "group " << id;
   }
   CHECK(positions == in_flight_.size()) << positions << " positions in flight";
+}
+
+void Engine::CheckSlots() const {
+  // By group: triggers with watchers, and jobs on their way to one.
+  absl::flat_hash_map<uint32_t, size_t> taken = registry_.UnansweredByGroup();
+  for (const auto& [job_id, in_flight] : in_flight_) {
+    if (in_flight.state != InFlight::State::kSent) ++taken[in_flight.group_id];
+  }
+  absl::flat_hash_map<uint32_t, size_t> taken_of_target;
+  for (const auto& [id, group] : groups_) {
+    CHECK(group->slots_taken == taken[id]) << "group " << id << ": " << group->slots_taken;
+    CHECK(group->max_slots == limits_.Of(group->target_id, group->concurrency_key) ||
+          group->concurrency_key.empty())
+        << "group " << id;
+    taken_of_target[group->target_id] += group->slots_taken;
+  }
+  for (const auto& [id, target] : targets_) {
+    CHECK(target->slots_taken == taken_of_target[id]) << "target " << id;
+    for (const uint32_t group : target->groups) CHECK(groups_.at(group)->target_id == id);
+  }
 }
 
 }  // namespace belfry

@@ -3,14 +3,25 @@
 // Engine: decides when a job fires and when it is forgotten. A state machine without threads,
 // clocks or waiting: an event and the time go in, a batch to write and effects come out.
 //
+// Watchers receive the jobs of targets (an app, or an actor type, in a namespace). A target's jobs
+// are divided into groups, by their concurrency keys; most have one group, of jobs without a key.
+// Each group has its own stretch of the time index, with a window of it in memory.
+//
 // The life of a job. Every live job is in exactly one place (I1):
 //   on disk only  -> queued     its group's window reaches its index entry
-//   queued        -> loading    it is due and a watcher of its group has room
+//   queued        -> loading    it is due, a watcher of its target has room, and its target and its
+//                               group have a slot free (see below)
 //   loading       -> ready      its record was read; unless it is gone or was moved meanwhile
 //   ready         -> sent       the turn was written; the trigger is on its stream
 //   sent          -> settled    answered: its next tick is written, or the job is deleted
 //   sent          -> queued     its stream ended: another watcher gets it, or it waits on disk
 // A job is settled in one batch: counter, old index entry, new index entry.
+//
+// Slots. A concurrency limit says how many triggers of a target, or of one of its groups, may be
+// unanswered. A job takes a slot of both when its load is asked for, or of neither; both come back
+// when its trigger is answered or its watcher goes, not before: the app may still be at work on a
+// job that was deleted or overwritten meanwhile. Jobs that find no slot stay where they are, in the
+// window or on disk; of the groups that have a slot the one whose job was due first comes first.
 //
 // Not thread-safe: belongs to the loop. Reads that the loop makes through it (names, counters) hit
 // what the submitting thread has just read.
@@ -21,12 +32,13 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "scheduler/engine/concurrency_limits.h"
 #include "scheduler/engine/events.h"
+#include "scheduler/engine/trigger_queue.h"
 #include "scheduler/engine/watch_registry.h"
 #include "scheduler/engine/window.h"
 #include "scheduler/store/store.h"
@@ -62,7 +74,7 @@ class Engine {
   Effects Release(absl::Time now);
 
   // Whether another turn should follow at once.
-  bool HasWork() const { return !touched_.empty(); }
+  bool HasWork() const { return !touched_.empty() || !touched_targets_.empty(); }
   // When the next queued job is due that can be started; nullopt if there is none.
   std::optional<absl::Time> NextDue() const;
 
@@ -76,6 +88,7 @@ class Engine {
   size_t resident_count() const;
 
  private:
+  struct Target;
   struct Group;
   struct InFlight;
   struct Tries {
@@ -108,30 +121,54 @@ class Engine {
   void On(WatcherDrainedEvent& event, absl::Time now);
   void On(ScanResult& event, absl::Time now);
   void On(LoadEvent& event, absl::Time now);
-  void StartDue(Group& group, absl::Time now, size_t* budget);
+  // Starts jobs of a target until one visit's share, `budget`, room or slots are used up.
+  void StartDue(Target& target, absl::Time now, size_t* budget);
+  // Takes the target's first due job, if it can be started; false if there is none.
+  bool StartOne(Target& target, absl::Time now, size_t* budget);
   void Loaded(LoadedJob& job);
   void Quarantine(InFlight& in_flight, LoadedJob& job);
   void ReleaseReady(uint64_t job_id, absl::Time now, Effects* effects);
-  void FinishTick(InFlight& in_flight);
+  void FinishTick(InFlight& in_flight, absl::Time now);
   void RetryTick(InFlight& in_flight, absl::Time now);
-  void MoveTo(InFlight& in_flight, const Counter& counter);
+  void MoveTo(InFlight& in_flight, const Counter& counter, absl::Time now);
   void Undelivered(InFlight& in_flight, absl::Time now);
-  // A watcher may have room again: each of its groups may go on.
-  void TouchGroupsOf(WatcherId id);
+  // A watcher may have room again: each of its targets may go on.
+  void TouchTargetsOf(WatcherId id);
   // Ends an in-flight entry and its reservation; the reference is invalid afterwards.
   void Drop(InFlight& in_flight);
 
-  // Groups (engine.cc).
-  Group& EnsureGroup(const GroupKey& key);
+  // Targets, groups and slots (engine_groups.cc).
+  Target& EnsureTarget(const std::string& target_key);
+  Target& TargetOf(const Group& group);
+  // ResourceExhausted if the target has too many groups.
+  absl::StatusOr<Group*> EnsureGroup(const TargetKey& target, const std::string& concurrency_key);
+  Group& AddGroup(Target& target, std::string group_key, std::string concurrency_key, uint32_t id);
   Group* FindGroup(const std::string& group_key);
+  Group* FindGroup(uint32_t id);
   Group& GroupOf(uint32_t id);
-  void AddEntry(Group& group, Position position);
+  // An entry whose time is before `now` waits behind what was queued before `now`.
+  void AddEntry(Group& group, Position position, absl::Time now);
   void Forget(Group& group, uint64_t job_id);
   void RaiseMark(Group& group);
   void Touch(const Group& group);
+  void Touch(const Target& target);
+  bool HasSlot(const Target& target) const;
+  static bool HasSlot(const Group& group);
+  void TakeSlots(Group& group);
+  void GiveBackSlots(uint32_t group_id);
+  // The limits of a target have changed, or may have.
+  void ApplyLimits(Target& target);
   // Takes note of the wall clock; pauses must not last longer because it was set back.
   void NoteTime(absl::Time now);
-  void Refresh(uint32_t group_id);
+  // Puts everything that was touched into its place among what can be started.
+  void RefreshTouched();
+  void Refresh(Group& group);
+  void Refresh(Target& target);
+  // Puts a group into its place in Target::startable, or takes it out.
+  void PlaceInTarget(const Group& group, Target& target);
+  // Gives up a group that has no jobs any more if its target has many; true if it did.
+  bool DropIfIdle(Group& group);
+  void DropIfUnused(Target& target);
   uint64_t NewJobId();
   uint32_t NewGroupId();
 
@@ -140,21 +177,29 @@ class Engine {
   absl::Status RecoverGroups();
   absl::Status RecoverPrefixDeletes();
 
+  void CheckJobs() const;
+  void CheckSlots() const;
+
   Store* const store_;
   TurnBatch batch_;
   bool foreground_ = false;
   Effects effects_;
 
+  absl::flat_hash_map<uint32_t, std::unique_ptr<Target>> targets_;
+  absl::flat_hash_map<std::string, uint32_t> target_ids_;  // encoded target key -> id
+  uint32_t last_target_id_ = 0;
   absl::flat_hash_map<uint32_t, std::unique_ptr<Group>> groups_;
   absl::flat_hash_map<std::string, uint32_t> group_ids_;  // encoded group key -> id
-  // Groups that can start a job, by when their first one is due.
-  TriggerQueue due_groups_;
-  // Groups whose place in due_groups_ may have changed.
+  // Targets that can start a job, by when their first one is due.
+  TriggerQueue due_targets_;
+  // Groups whose place in their target may have changed, and targets whose place here may have.
   absl::flat_hash_set<uint32_t> touched_;
-  uint32_t last_served_ = 0;  // for round robin between turns
+  absl::flat_hash_set<uint32_t> touched_targets_;
+  uint32_t last_served_ = 0;  // target, for round robin between turns
   absl::Time last_now_ = absl::InfinitePast();
 
   WatchRegistry registry_;
+  ConcurrencyLimits limits_;
   absl::flat_hash_map<uint64_t, InFlight> in_flight_;  // by job id
   std::vector<uint64_t> ready_;
   size_t loading_ = 0;

@@ -23,32 +23,47 @@ absl::Duration UndeliveredBackoff(int tries) {
 }  // namespace
 
 void Engine::On(AddWatcherEvent& event, absl::Time) {
-  std::vector<uint32_t> groups;
-  for (const GroupKey& key : event.groups) groups.push_back(EnsureGroup(key).id);
-  registry_.Add(event.id, std::move(event.watcher), groups);
-  for (uint32_t id : groups) {
-    Group& group = GroupOf(id);
-    if (!group.window.open()) group.window.Open(group.mark);
-    Touch(group);
+  std::vector<uint32_t> targets;
+  for (const TargetKey& key : event.targets) {
+    targets.push_back(EnsureTarget(EncodeTargetKey(key)).id);
   }
+  registry_.Add(event.id, std::move(event.watcher), targets);
+  for (uint32_t id : targets) {
+    Target& target = *targets_.at(id);
+    Touch(target);
+    for (uint32_t group_id : target.groups) {
+      Group& group = GroupOf(group_id);
+      if (!group.window.open()) group.window.Open(group.mark);
+      Touch(group);
+    }
+  }
+  std::vector<ConcurrencyLimits::Limit> limits;
+  for (const ConcurrencyLimit& limit : event.limits) {
+    const uint32_t id = EnsureTarget(EncodeTargetKey(limit.target)).id;
+    limits.push_back({id, limit.concurrency_key, limit.max_concurrent});
+  }
+  limits_.Declare(event.id, limits);
+  for (const auto& limit : limits) ApplyLimits(*targets_.at(limit.target_id));
 }
 
 void Engine::On(RemoveWatcherEvent& event, absl::Time now) {
   if (!registry_.Contains(event.id)) return;
   std::vector<WatchRegistry::Unanswered> unanswered;
-  const std::vector<uint32_t> groups = registry_.Remove(event.id, &unanswered);
-  for (uint32_t id : groups) {
-    const auto it = groups_.find(id);
-    if (it == groups_.end() || registry_.HasWatchers(id)) continue;
-    Group& group = *it->second;
-    if (group.window.open()) group.window.Close();
-    Touch(group);
-    if (group.persisted) continue;
-    group_ids_.erase(group.key);
-    groups_.erase(it);
+  const std::vector<uint32_t> targets = registry_.Remove(event.id, &unanswered);
+  for (uint32_t id : targets) {
+    Target& target = *targets_.at(id);
+    Touch(target);
+    if (registry_.HasWatchers(id)) continue;
+    for (uint32_t group_id : target.groups) {
+      Group& group = GroupOf(group_id);
+      if (group.window.open()) group.window.Close();
+      Touch(group);
+    }
   }
-  for (const auto& [trigger_id, job_id] : unanswered) {
-    const auto it = in_flight_.find(job_id);
+  for (uint32_t id : limits_.Withdraw(event.id)) ApplyLimits(*targets_.at(id));
+  for (const auto& [trigger_id, trigger] : unanswered) {
+    GiveBackSlots(trigger.group_id);
+    const auto it = in_flight_.find(trigger.job_id);
     if (it == in_flight_.end() || it->second.watcher != event.id ||
         it->second.trigger_id != trigger_id) {
       continue;  // deleted or overwritten meanwhile
@@ -57,48 +72,57 @@ void Engine::On(RemoveWatcherEvent& event, absl::Time now) {
   }
 }
 
-void Engine::On(WatcherDrainedEvent& event, absl::Time) { TouchGroupsOf(event.id); }
+void Engine::On(WatcherDrainedEvent& event, absl::Time) { TouchTargetsOf(event.id); }
 
-void Engine::TouchGroupsOf(WatcherId id) {
-  const auto* groups = registry_.GroupsOf(id);
-  if (groups == nullptr) return;
-  for (uint32_t group : *groups) Touch(GroupOf(group));
+void Engine::TouchTargetsOf(WatcherId id) {
+  const auto* targets = registry_.TargetsOf(id);
+  if (targets == nullptr) return;
+  for (uint32_t target : *targets) Touch(*targets_.at(target));
 }
 
 void Engine::On(ScanResult& event, absl::Time) {
-  const auto it = groups_.find(event.group_id);
-  if (it == groups_.end()) return;
-  it->second->window.Fill(event, [this](uint64_t id) { return in_flight_.contains(id); });
-  Touch(*it->second);
+  Group* const group = FindGroup(event.group_id);
+  if (group == nullptr) return;
+  group->window.Fill(event, [this](uint64_t id) { return in_flight_.contains(id); });
+  Touch(*group);
 }
 
-void Engine::StartDue(Group& group, absl::Time now, size_t* budget) {
+void Engine::StartDue(Target& target, absl::Time now, size_t* budget) {
   for (size_t started = 0; started < kMaxTriggersPerVisit; ++started) {
-    if (*budget == 0 || loading_ >= kMaxLoading) return;
-    const auto first = group.window.FirstDue();
-    if (!first.has_value() || *first > now) return;
-    const Position position = group.window.Pop();
-    if (const auto it = tries_.find(position.id);
-        it != tries_.end() && it->second.not_before > now) {
-      group.window.PutBack(position, it->second.not_before);
-      continue;
-    }
-    const auto watcher = registry_.Reserve(group.id);
-    if (!watcher.has_value()) {
-      group.window.PutBack(position, position.time);
-      return;
-    }
-    InFlight& in_flight = in_flight_[position.id];
-    in_flight.job_id = position.id;
-    in_flight.group_id = group.id;
-    in_flight.due = position.time;
-    in_flight.watcher = *watcher;
-    group.in_flight.insert(position);
-    ++loading_;
-    --*budget;
-    in_flight.load_id = ++last_load_id_;
-    effects_.loads.push_back({position.id, in_flight.load_id});
+    if (*budget == 0 || loading_ >= kMaxLoading || !HasSlot(target)) return;
+    if (!StartOne(target, now, budget)) return;
   }
+}
+
+bool Engine::StartOne(Target& target, absl::Time now, size_t* budget) {
+  if (target.startable.empty() || target.startable.front().time > now) return false;
+  Group& group = GroupOf(static_cast<uint32_t>(target.startable.front().id));
+  const Position position = group.window.Pop();
+  Touch(group);
+  if (const auto it = tries_.find(position.id); it != tries_.end() && it->second.not_before > now) {
+    group.window.PutBack(position, it->second.not_before);
+    PlaceInTarget(group, target);
+    return true;
+  }
+  const auto watcher = registry_.Reserve(target.id);
+  if (!watcher.has_value()) {
+    group.window.PutBack(position, position.time);
+    PlaceInTarget(group, target);
+    return false;
+  }
+  InFlight& in_flight = in_flight_[position.id];
+  in_flight.job_id = position.id;
+  in_flight.group_id = group.id;
+  in_flight.due = position.time;
+  in_flight.watcher = *watcher;
+  in_flight.load_id = ++last_load_id_;
+  group.in_flight.insert(position);
+  TakeSlots(group);
+  PlaceInTarget(group, target);
+  ++loading_;
+  --*budget;
+  effects_.loads.push_back({position.id, in_flight.load_id});
+  return true;
 }
 
 void Engine::On(LoadEvent& event, absl::Time) {
@@ -161,12 +185,12 @@ void Engine::ReleaseReady(uint64_t job_id, absl::Time now, Effects* effects) {
   if (prefix_deletes_.Covers(in_flight.job_key, job_id)) return Drop(in_flight);
   if (!registry_.CanTake(in_flight.watcher)) {
     // The stream has ended, or other payloads have filled it since its place was reserved.
-    // Its other groups may go on in that place if this job finds one elsewhere.
+    // Its other targets may go on in that place if this job finds one elsewhere.
     registry_.Unreserve(in_flight.watcher);
-    TouchGroupsOf(in_flight.watcher);
-    const auto other = registry_.Reserve(in_flight.group_id);
+    TouchTargetsOf(in_flight.watcher);
+    Group& group = GroupOf(in_flight.group_id);
+    const auto other = registry_.Reserve(group.target_id);
     if (!other.has_value()) {
-      Group& group = GroupOf(in_flight.group_id);
       const Position position = in_flight.position();
       in_flight.watcher = 0;
       Drop(in_flight);
@@ -176,8 +200,8 @@ void Engine::ReleaseReady(uint64_t job_id, absl::Time now, Effects* effects) {
     }
     in_flight.watcher = *other;
   }
-  in_flight.trigger_id =
-      registry_.Assign(in_flight.watcher, job_id, in_flight.message.ByteSizeLong());
+  in_flight.trigger_id = registry_.Assign(in_flight.watcher, {job_id, in_flight.group_id},
+                                          in_flight.message.ByteSizeLong());
   in_flight.state = InFlight::State::kSent;
   in_flight.message.set_id(in_flight.trigger_id);
   effects->sends.push_back(
@@ -185,21 +209,22 @@ void Engine::ReleaseReady(uint64_t job_id, absl::Time now, Effects* effects) {
 }
 
 void Engine::On(SettleEvent& event, absl::Time now) {
-  const auto job_id = registry_.Release(event.id, event.trigger_id);
-  if (!job_id.has_value()) {
+  const auto trigger = registry_.Release(event.id, event.trigger_id);
+  if (!trigger.has_value()) {
     spdlog::debug("answer to an unknown trigger ignored watcher={} trigger={}", event.id,
                   event.trigger_id);
     return;
   }
-  TouchGroupsOf(event.id);
-  const auto it = in_flight_.find(*job_id);
+  TouchTargetsOf(event.id);
+  GiveBackSlots(trigger->group_id);
+  const auto it = in_flight_.find(trigger->job_id);
   if (it == in_flight_.end() || it->second.watcher != event.id ||
       it->second.trigger_id != event.trigger_id) {
     return;  // deleted or overwritten while in flight
   }
   InFlight& in_flight = it->second;
-  if (prefix_deletes_.Covers(in_flight.job_key, *job_id)) return Drop(in_flight);
-  tries_.erase(*job_id);
+  if (prefix_deletes_.Covers(in_flight.job_key, trigger->job_id)) return Drop(in_flight);
+  tries_.erase(trigger->job_id);
   Group& group = GroupOf(in_flight.group_id);
   ++group.settled_since_mark;
   group.newest_settled = std::max(group.newest_settled, in_flight.due);
@@ -208,17 +233,17 @@ void Engine::On(SettleEvent& event, absl::Time now) {
       event.outcome == Outcome::kFailed && !policy.drop &&
       (!policy.max_retries.has_value() || in_flight.progress.attempts < *policy.max_retries);
   if (retry) return RetryTick(in_flight, now);
-  FinishTick(in_flight);
+  FinishTick(in_flight, now);
 }
 
-void Engine::FinishTick(InFlight& in_flight) {
+void Engine::FinishTick(InFlight& in_flight, absl::Time now) {
   Counter counter;
   counter.progress.count = in_flight.progress.count + 1;
   counter.progress.last_trigger = in_flight.tick;
   const auto next = NextTick(in_flight.spec, counter.progress);
   if (next.has_value()) {
     counter.tick = counter.due = *next;
-    return MoveTo(in_flight, counter);
+    return MoveTo(in_flight, counter, now);
   }
   // From now on replies may tell that the job does not exist.
   foreground_ = true;
@@ -236,17 +261,17 @@ void Engine::RetryTick(InFlight& in_flight, absl::Time now) {
   counter.tick = in_flight.tick;
   // A retry counts from the moment of the failure, not from the planned time.
   counter.due = std::max(now + in_flight.spec.policy.interval, in_flight.tick);
-  MoveTo(in_flight, counter);
+  MoveTo(in_flight, counter, now);
 }
 
-void Engine::MoveTo(InFlight& in_flight, const Counter& counter) {
+void Engine::MoveTo(InFlight& in_flight, const Counter& counter, absl::Time now) {
   Group& group = GroupOf(in_flight.group_id);
   const uint64_t job_id = in_flight.job_id;
   batch_.PutCounter(job_id, counter);
   // In this order: the two may be the same entry.
   batch_.DeleteDue(group.id, in_flight.position());
   Drop(in_flight);
-  AddEntry(group, {counter.due, job_id});
+  AddEntry(group, {counter.due, job_id}, now);
 }
 
 void Engine::Undelivered(InFlight& in_flight, absl::Time now) {
@@ -257,8 +282,10 @@ void Engine::Undelivered(InFlight& in_flight, absl::Time now) {
   if (tries_.contains(position.id) || tries_.size() < kMaxBackoffs) {
     Tries& tries = tries_[position.id];
     ++tries.count;
-    tries.not_before = now + UndeliveredBackoff(tries.count);
-    not_before = tries.not_before;
+    // Without a pause it keeps its place before those that were due later.
+    const absl::Duration backoff = UndeliveredBackoff(tries.count);
+    if (backoff > absl::ZeroDuration()) not_before = now + backoff;
+    tries.not_before = not_before;
   }
   group.window.PutBack(position, not_before);
   Touch(group);
@@ -268,7 +295,8 @@ void Engine::Drop(InFlight& in_flight) {
   if (in_flight.state == InFlight::State::kLoading) --loading_;
   if (in_flight.state != InFlight::State::kSent) {
     registry_.Unreserve(in_flight.watcher);
-    TouchGroupsOf(in_flight.watcher);
+    TouchTargetsOf(in_flight.watcher);
+    GiveBackSlots(in_flight.group_id);
   }
   GroupOf(in_flight.group_id).in_flight.erase(in_flight.position());
   const uint64_t job_id = in_flight.job_id;

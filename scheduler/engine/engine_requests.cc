@@ -10,19 +10,6 @@
 #include "spdlog/spdlog.h"
 
 namespace belfry {
-namespace {
-
-// The group's part of an encoded job key: kind, namespace and target.
-absl::StatusOr<std::string> GroupPart(const std::string& job_key) {
-  std::string_view rest(job_key);
-  if (!rest.empty()) rest.remove_prefix(1);
-  if (!TakePart(&rest).has_value() || !TakePart(&rest).has_value()) {
-    return absl::DataLossError("a job key of the names table is malformed");
-  }
-  return job_key.substr(0, job_key.size() - rest.size());
-}
-
-}  // namespace
 
 void Engine::On(ScheduleEvent& event, absl::Time) {
   absl::Status status = Schedule(event);
@@ -43,21 +30,24 @@ absl::Status Engine::Schedule(ScheduleEvent& event) {
     return absl::ResourceExhaustedError(
         "the store cannot take new jobs now: it is behind with flushing; try again");
   }
+  const auto first = NextTick(event.spec, Progress{});
+  Group* group = nullptr;
+  if (first.has_value()) {
+    ASSIGN_OR_RETURN(group, EnsureGroup(event.key.target, event.concurrency_key));
+  }
   if (old.has_value()) {
     RETURN_IF_ERROR(EraseJob(event.job_key, *old));
     foreground_ = true;
   }
-  const auto first = NextTick(event.spec, Progress{});
-  if (!first.has_value()) {
+  if (group == nullptr) {
     // Its expiration precedes its first tick: accepted, and over at once.
     if (old.has_value()) batch_.DeleteName(event.job_key);
     return absl::OkStatus();
   }
-  Group& group = EnsureGroup(event.key.group);
   const uint64_t id = NewJobId();
-  batch_.PutName(event.job_key, {id, *first});
+  batch_.PutName(event.job_key, {id, *first, event.concurrency_key.empty() ? 0 : group->id});
   batch_.PutJob(id, std::move(event.record));
-  AddEntry(group, {*first, id});
+  AddEntry(*group, {*first, id}, absl::InfinitePast());
   foreground_ = true;
   return absl::OkStatus();
 }
@@ -139,15 +129,24 @@ absl::StatusOr<std::optional<NameEntry>> Engine::FindLive(const std::string& job
 
 absl::Status Engine::EraseJob(const std::string& job_key, const NameEntry& entry) {
   ASSIGN_OR_RETURN(const auto counter, TakeCounter(entry.job_id));
-  ASSIGN_OR_RETURN(const auto group_key, GroupPart(job_key));
-  Group* group = FindGroup(group_key);
-  if (group == nullptr) {
-    return absl::DataLossError(fmt::format("job {} has no group record", entry.job_id));
+  Group* group = FindGroup(entry.group_id);
+  if (entry.group_id == 0) {
+    const auto target_key = TargetPart(job_key);
+    if (!target_key.has_value()) {
+      return absl::DataLossError("a job key of the names table is malformed");
+    }
+    group = FindGroup(*target_key);
+    if (group == nullptr) {
+      return absl::DataLossError(fmt::format("job {} has no group record", entry.job_id));
+    }
   }
   batch_.DeleteJob(entry.job_id);
   if (counter.has_value()) batch_.DeleteCounter(entry.job_id);
-  batch_.DeleteDue(group->id, {counter.has_value() ? counter->due : entry.first_due, entry.job_id});
-  Forget(*group, entry.job_id);
+  batch_.DeleteDue(group != nullptr ? group->id : entry.group_id,
+                   {counter.has_value() ? counter->due : entry.first_due, entry.job_id});
+  // A group with a key may have been given up, if the job's entry was set aside or lies under a
+  // prefix delete; nothing of it is in memory then.
+  if (group != nullptr) Forget(*group, entry.job_id);
   return absl::OkStatus();
 }
 

@@ -9,16 +9,32 @@
 
 namespace belfry {
 
+// Who jobs are for: an app, or an actor type, in a namespace. Exists while it has groups, watchers,
+// a limit, or unanswered triggers.
+struct Engine::Target {
+  uint32_t id = 0;  // in memory only
+  std::string key;  // encoded target key
+  absl::btree_set<uint32_t> groups;
+  // Its groups that have a job queued and a slot of their own, by when that job is due.
+  TriggerQueue startable;
+  size_t slots_taken = 0;
+};
+
+// The jobs of one target that have the same concurrency key, or none: a stretch of the time index
+// with its window.
 struct Engine::Group {
   uint32_t id = 0;
-  std::string key;         // encoded group key
-  bool persisted = false;  // has a record; a group that never had a job has none
-  // No unsettled index entry lies before this; as recorded on disk.
+  uint32_t target_id = 0;
+  std::string key;  // encoded group key
+  std::string concurrency_key;
+  // No unsettled index entry lies before this; as recorded on disk once the group has had a job.
   absl::Time mark = absl::InfiniteFuture();
   Window window;
   absl::btree_set<Position> in_flight;  // index positions
   size_t settled_since_mark = 0;
   absl::Time newest_settled = absl::InfinitePast();  // latest index position that was consumed
+  size_t slots_taken = 0;
+  std::optional<size_t> max_slots;  // the limit of its concurrency key
 };
 
 struct Engine::InFlight {

@@ -30,8 +30,9 @@ using Reply = absl::AnyInvocable<void(absl::Status)>;
 
 struct ScheduleEvent {
   JobKey key;
-  std::string job_key;  // EncodeJobKey(key)
-  std::string record;   // JobRecord
+  std::string job_key;          // EncodeJobKey(key)
+  std::string concurrency_key;  // may be empty
+  std::string record;           // JobRecord
   JobSpec spec;
   bool overwrite = false;
   Reply reply;
@@ -48,10 +49,19 @@ struct DeletePrefixEvent {
   Reply reply;
 };
 
+// At most `max_concurrent` triggers of a target, or of the target's jobs with one concurrency key,
+// may be unanswered at a time.
+struct ConcurrencyLimit {
+  TargetKey target;
+  std::string concurrency_key;  // empty: all jobs of the target
+  size_t max_concurrent = 0;
+};
+
 struct AddWatcherEvent {
   WatcherId id = 0;
   std::shared_ptr<Watcher> watcher;
-  std::vector<GroupKey> groups;
+  std::vector<TargetKey> targets;
+  std::vector<ConcurrencyLimit> limits = {};  // each at least 1
 };
 
 struct RemoveWatcherEvent {

@@ -9,21 +9,21 @@
 namespace belfry {
 
 void WatchRegistry::Add(WatcherId id, std::shared_ptr<Watcher> watcher,
-                        const std::vector<uint32_t>& groups) {
+                        const std::vector<uint32_t>& targets) {
   State& state = watchers_[id];
   CHECK(state.watcher == nullptr) << "watcher " << id << " was added twice";
   state.watcher = std::move(watcher);
-  state.groups = groups;
-  for (uint32_t group : groups) groups_[group].ids.push_back(id);
+  state.targets = targets;
+  for (uint32_t target : targets) targets_[target].ids.push_back(id);
 }
 
 std::vector<uint32_t> WatchRegistry::Remove(WatcherId id, std::vector<Unanswered>* unanswered) {
   auto node = watchers_.extract(id);
   CHECK(!node.empty()) << "watcher " << id;
   State& state = node.mapped();
-  for (uint32_t group : state.groups) {
-    const auto it = groups_.find(group);
-    if (it == groups_.end()) continue;  // named twice, removed already
+  for (uint32_t target : state.targets) {
+    const auto it = targets_.find(target);
+    if (it == targets_.end()) continue;  // named twice, removed already
     Members& members = it->second;
     // Those after the removed one move up; the cursor stays on the same watcher.
     for (size_t i = members.ids.size(); i-- > 0;) {
@@ -31,32 +31,32 @@ std::vector<uint32_t> WatchRegistry::Remove(WatcherId id, std::vector<Unanswered
       members.ids.erase(members.ids.begin() + static_cast<std::ptrdiff_t>(i));
       if (i < members.cursor) --members.cursor;
     }
-    if (members.ids.empty()) groups_.erase(it);
+    if (members.ids.empty()) targets_.erase(it);
   }
   const size_t first = unanswered->size();
-  for (const auto& [trigger_id, job_id] : state.in_flight) {
-    unanswered->push_back({trigger_id, job_id});
+  for (const auto& [trigger_id, trigger] : state.in_flight) {
+    unanswered->push_back({trigger_id, trigger});
   }
   std::sort(unanswered->begin() + static_cast<std::ptrdiff_t>(first), unanswered->end(),
             [](const Unanswered& a, const Unanswered& b) { return a.trigger_id < b.trigger_id; });
-  return std::move(state.groups);
+  return std::move(state.targets);
 }
 
-const std::vector<uint32_t>* WatchRegistry::GroupsOf(WatcherId id) const {
+const std::vector<uint32_t>* WatchRegistry::TargetsOf(WatcherId id) const {
   const auto it = watchers_.find(id);
-  return it == watchers_.end() ? nullptr : &it->second.groups;
+  return it == watchers_.end() ? nullptr : &it->second.targets;
 }
 
-bool WatchRegistry::HasCredit(uint32_t group) const {
-  const auto it = groups_.find(group);
-  if (it == groups_.end()) return false;
+bool WatchRegistry::HasCredit(uint32_t target) const {
+  const auto it = targets_.find(target);
+  if (it == targets_.end()) return false;
   return std::any_of(it->second.ids.begin(), it->second.ids.end(),
                      [this](WatcherId id) { return HasRoom(watchers_.at(id)); });
 }
 
-std::optional<WatcherId> WatchRegistry::Reserve(uint32_t group) {
-  const auto it = groups_.find(group);
-  if (it == groups_.end()) return std::nullopt;
+std::optional<WatcherId> WatchRegistry::Reserve(uint32_t target) {
+  const auto it = targets_.find(target);
+  if (it == targets_.end()) return std::nullopt;
   Members& members = it->second;
   for (size_t tried = 0; tried < members.ids.size(); ++tried) {
     members.cursor %= members.ids.size();
@@ -81,28 +81,34 @@ void WatchRegistry::Unreserve(WatcherId id) {
   --it->second.reserved;
 }
 
-uint64_t WatchRegistry::Assign(WatcherId id, uint64_t job_id, size_t bytes) {
+uint64_t WatchRegistry::Assign(WatcherId id, Trigger trigger, size_t bytes) {
   State& state = watchers_.at(id);
   CHECK(state.reserved > 0) << "watcher " << id;
   --state.reserved;
   if (state.assigned_bytes == 0) assigned_.push_back(id);
   state.assigned_bytes += bytes;
-  state.in_flight[++state.last_trigger_id] = job_id;
+  state.in_flight[++state.last_trigger_id] = trigger;
   return state.last_trigger_id;
 }
 
-std::optional<uint64_t> WatchRegistry::Release(WatcherId id, uint64_t trigger_id) {
+std::optional<WatchRegistry::Trigger> WatchRegistry::Release(WatcherId id, uint64_t trigger_id) {
   const auto it = watchers_.find(id);
   if (it == watchers_.end()) return std::nullopt;
-  const auto trigger = it->second.in_flight.find(trigger_id);
-  if (trigger == it->second.in_flight.end()) return std::nullopt;
-  const uint64_t job_id = trigger->second;
-  it->second.in_flight.erase(trigger);
-  return job_id;
+  auto node = it->second.in_flight.extract(trigger_id);
+  if (node.empty()) return std::nullopt;
+  return node.mapped();
 }
 
 const std::shared_ptr<Watcher>& WatchRegistry::watcher(WatcherId id) const {
   return watchers_.at(id).watcher;
+}
+
+absl::flat_hash_map<uint32_t, size_t> WatchRegistry::UnansweredByGroup() const {
+  absl::flat_hash_map<uint32_t, size_t> counts;
+  for (const auto& [id, state] : watchers_) {
+    for (const auto& [trigger_id, trigger] : state.in_flight) ++counts[trigger.group_id];
+  }
+  return counts;
 }
 
 void WatchRegistry::EndTurn() {

@@ -1,7 +1,7 @@
 #pragma once
 
-// WatchRegistry: which watchers can receive which groups, whose turn it is, and what each has
-// outstanding. Round robin is strict per group, in the order in which watchers came.
+// WatchRegistry: which watchers receive the jobs of which targets, whose turn it is, and what each
+// has outstanding. Round robin is strict per target, in the order in which watchers came.
 // Not thread-safe: belongs to the loop.
 
 #include <cstddef>
@@ -17,28 +17,33 @@ namespace belfry {
 
 class WatchRegistry {
  public:
+  // What a trigger is about.
+  struct Trigger {
+    uint64_t job_id = 0;
+    uint32_t group_id = 0;
+  };
   // A trigger that a removed watcher had not answered.
   struct Unanswered {
-    uint64_t trigger_id;
-    uint64_t job_id;
+    uint64_t trigger_id = 0;
+    Trigger trigger;
   };
 
-  // Adds a watcher to groups; a group named twice gets two turns.
-  void Add(WatcherId id, std::shared_ptr<Watcher> watcher, const std::vector<uint32_t>& groups);
+  // Adds a watcher to targets; a target named twice gets two turns.
+  void Add(WatcherId id, std::shared_ptr<Watcher> watcher, const std::vector<uint32_t>& targets);
 
-  // Removes a watcher; returns its groups. REQUIRES: Contains(id). Unanswered triggers are appended
-  // in the order in which they were sent.
+  // Removes a watcher; returns its targets. REQUIRES: Contains(id). Unanswered triggers are
+  // appended in the order in which they were sent.
   std::vector<uint32_t> Remove(WatcherId id, std::vector<Unanswered>* unanswered);
 
   bool Contains(WatcherId id) const { return watchers_.contains(id); }
-  bool HasWatchers(uint32_t group) const { return groups_.contains(group); }
-  const std::vector<uint32_t>* GroupsOf(WatcherId id) const;
+  bool HasWatchers(uint32_t target) const { return targets_.contains(target); }
+  const std::vector<uint32_t>* TargetsOf(WatcherId id) const;
 
-  // Whether some watcher of the group has room for a trigger.
-  bool HasCredit(uint32_t group) const;
+  // Whether some watcher of the target has room for a trigger.
+  bool HasCredit(uint32_t target) const;
 
   // Reserves room for one trigger on the next watcher in turn that has some; nullopt if none has.
-  std::optional<WatcherId> Reserve(uint32_t group);
+  std::optional<WatcherId> Reserve(uint32_t target);
   // Whether a reservation on the watcher can be used now: it is there, and not full of unsent
   // bytes.
   bool CanTake(WatcherId id) const;
@@ -48,23 +53,26 @@ class WatchRegistry {
   // Turns a reservation into a trigger that awaits its answer; returns the trigger's id, counted
   // from 1 for each watcher. Its bytes count as unsent until EndTurn, when the watcher counts them.
   // REQUIRES: Contains(id) and a reservation.
-  uint64_t Assign(WatcherId id, uint64_t job_id, size_t bytes);
+  uint64_t Assign(WatcherId id, Trigger trigger, size_t bytes);
   // The triggers that were assigned have been handed to their watchers.
   void EndTurn();
 
-  // Takes the answer to a trigger: the job's id, or nullopt if the trigger is unknown.
-  std::optional<uint64_t> Release(WatcherId id, uint64_t trigger_id);
+  // Takes the answer to a trigger: what it was about, or nullopt if it is unknown.
+  std::optional<Trigger> Release(WatcherId id, uint64_t trigger_id);
 
   // REQUIRES: Contains(id).
   const std::shared_ptr<Watcher>& watcher(WatcherId id) const;
+
+  // How many unanswered triggers there are of each group; for checks.
+  absl::flat_hash_map<uint32_t, size_t> UnansweredByGroup() const;
 
   size_t watcher_count() const { return watchers_.size(); }
 
  private:
   struct State {
     std::shared_ptr<Watcher> watcher;
-    std::vector<uint32_t> groups;
-    absl::flat_hash_map<uint64_t, uint64_t> in_flight;  // trigger id -> job id
+    std::vector<uint32_t> targets;
+    absl::flat_hash_map<uint64_t, Trigger> in_flight;  // by trigger id
     size_t reserved = 0;
     size_t assigned_bytes = 0;  // in this turn
     uint64_t last_trigger_id = 0;
@@ -78,7 +86,7 @@ class WatchRegistry {
   static bool HasRoom(const State& state);
 
   absl::flat_hash_map<WatcherId, State> watchers_;
-  absl::flat_hash_map<uint32_t, Members> groups_;
+  absl::flat_hash_map<uint32_t, Members> targets_;
   std::vector<WatcherId> assigned_;  // watchers with assigned_bytes
 };
 

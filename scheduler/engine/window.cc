@@ -24,10 +24,14 @@ void Window::Close() {
   delayed_positions_.clear();
 }
 
-void Window::Add(Position position) {
+void Window::Add(Position position, absl::Time now) {
   if (!open_) return;
   if (position < end_) {
-    Queue(position);
+    if (delayed_.size() < kMaxWindowEntries) {
+      PutBack(position, now);
+    } else {
+      Queue(position);
+    }
     return;
   }
   if (!scan_pending_) return;

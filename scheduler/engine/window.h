@@ -47,9 +47,10 @@ class Window {
   // Forgets all entries; they stay on disk. A pending scan's result will be ignored.
   void Close();
 
-  // Takes note of an index entry that was written. Does nothing while closed or beyond the end.
-  // REQUIRES: the id is not queued.
-  void Add(Position position);
+  // Takes note of an index entry that was written. Does nothing while closed or beyond the end. An
+  // entry whose time has passed already waits behind those that were queued before `now`: a job
+  // that catches up, or is always due, lets others go first. REQUIRES: the id is not queued.
+  void Add(Position position, absl::Time now = absl::InfinitePast());
 
   // Puts back an entry that was popped and not settled, not to be tried before `not_before`.
   void PutBack(Position position, absl::Time not_before);
@@ -63,6 +64,10 @@ class Window {
 
   bool Contains(uint64_t id) const { return queue_.Contains(id) || delayed_.Contains(id); }
   size_t size() const { return queue_.size() + delayed_.size(); }
+  // Whether the window is open, has seen the whole index, and nothing is queued: no job is left.
+  bool covers_all_and_is_empty() const {
+    return open_ && !scan_pending_ && end_ == LastPosition() && size() == 0;
+  }
 
   // When the first entry is due, if one is queued. An entry beyond the end waits until the scan
   // has told what lies before it.
@@ -94,7 +99,8 @@ class Window {
   TriggerQueue queue_;  // by index position
   // Entries put back with a pause, by its end; their index positions. Not counted as the window's:
   // they are as many as the engine remembers tries, and giving them up would only mean reading
-  // them again before their time.
+  // them again before their time. Those that wait behind others are here too, if there are not as
+  // many yet as a window holds.
   TriggerQueue delayed_;
   absl::flat_hash_map<uint64_t, absl::Time> delayed_times_;
   absl::btree_set<Position> delayed_positions_;

@@ -15,10 +15,10 @@ using dapr::proto::scheduler::v1::JobMetadata;
 
 std::string_view KindByte(TargetKind kind) { return kind == TargetKind::kApp ? "a" : "r"; }
 
-// The group and, for actors, the id: what precedes a job's name.
+// The target and, for actors, the id: what precedes a job's name.
 std::string EncodeOwner(const JobKey& key) {
-  std::string bytes = EncodeGroupKey(key.group);
-  if (key.group.kind == TargetKind::kActor) AppendClosedPart(&bytes, key.actor_id);
+  std::string bytes = EncodeTargetKey(key.target);
+  if (key.target.kind == TargetKind::kActor) AppendClosedPart(&bytes, key.actor_id);
   return bytes;
 }
 
@@ -28,63 +28,93 @@ absl::Status CheckActorId(std::string_view id) {
 
 }  // namespace
 
-absl::StatusOr<GroupKey> ParseGroup(const JobMetadata& metadata) {
+absl::StatusOr<TargetKey> ParseTarget(const JobMetadata& metadata) {
   if (metadata.namespace_().empty() || metadata.app_id().empty()) {
     return absl::InvalidArgumentError("missing namespace or appID in request");
   }
-  GroupKey group;
-  group.ns = metadata.namespace_();
-  RETURN_IF_ERROR(CheckNamePart("namespace", group.ns, 1, kMaxNamespaceBytes));
+  TargetKey target;
+  target.ns = metadata.namespace_();
+  RETURN_IF_ERROR(CheckNamePart("namespace", target.ns, 1, kMaxNamespaceBytes));
   RETURN_IF_ERROR(CheckNamePart("app id", metadata.app_id(), 1, kMaxTargetBytes));
   if (metadata.target().has_actor()) {
-    group.kind = TargetKind::kActor;
-    group.target = metadata.target().actor().type();
-    RETURN_IF_ERROR(CheckNamePart("actor type", group.target, 1, kMaxTargetBytes));
-    return group;
+    target.kind = TargetKind::kActor;
+    target.name = metadata.target().actor().type();
+    RETURN_IF_ERROR(CheckNamePart("actor type", target.name, 1, kMaxTargetBytes));
+    return target;
   }
   if (!metadata.target().has_job()) {
     return absl::InvalidArgumentError("unknown job type: the target is neither job nor actor");
   }
-  group.target = metadata.app_id();
-  return group;
+  target.name = metadata.app_id();
+  return target;
 }
 
 absl::StatusOr<JobKey> ParseJobKey(const JobMetadata& metadata, std::string_view name) {
-  ASSIGN_OR_RETURN(auto group, ParseGroup(metadata));
-  if (group.kind == TargetKind::kActor) {
+  ASSIGN_OR_RETURN(auto target, ParseTarget(metadata));
+  if (target.kind == TargetKind::kActor) {
     RETURN_IF_ERROR(CheckActorId(metadata.target().actor().id()));
   }
   RETURN_IF_ERROR(CheckNamePart("job name", name, 1, kMaxJobNameBytes));
+  if (metadata.concurrency_key().size() > kMaxConcurrencyKeyBytes) {
+    return absl::InvalidArgumentError(fmt::format("concurrency key of {} bytes: at most {} allowed",
+                                                  metadata.concurrency_key().size(),
+                                                  kMaxConcurrencyKeyBytes));
+  }
   return JobKeyOf(metadata, name);
 }
 
 JobKey JobKeyOf(const JobMetadata& metadata, std::string_view name) {
   JobKey key;
-  key.group.ns = metadata.namespace_();
+  key.target.ns = metadata.namespace_();
   key.name = std::string(name);
   if (metadata.target().has_actor()) {
-    key.group.kind = TargetKind::kActor;
-    key.group.target = metadata.target().actor().type();
+    key.target.kind = TargetKind::kActor;
+    key.target.name = metadata.target().actor().type();
     key.actor_id = metadata.target().actor().id();
   } else {
-    key.group.target = metadata.app_id();
+    key.target.name = metadata.app_id();
   }
   return key;
 }
 
 std::string DisplayName(const JobKey& key) {
-  if (key.group.kind == TargetKind::kApp) {
-    return fmt::format("app||{}||{}||{}", key.group.ns, key.group.target, key.name);
+  if (key.target.kind == TargetKind::kApp) {
+    return fmt::format("app||{}||{}||{}", key.target.ns, key.target.name, key.name);
   }
-  return fmt::format("actorreminder||{}||{}||{}||{}", key.group.ns, key.group.target, key.actor_id,
+  return fmt::format("actorreminder||{}||{}||{}||{}", key.target.ns, key.target.name, key.actor_id,
                      key.name);
 }
 
-std::string EncodeGroupKey(const GroupKey& key) {
+std::string EncodeTargetKey(const TargetKey& key) {
   std::string bytes(KindByte(key.kind));
   AppendClosedPart(&bytes, key.ns);
-  AppendClosedPart(&bytes, key.target);
+  AppendClosedPart(&bytes, key.name);
   return bytes;
+}
+
+std::string EncodeGroupKey(const TargetKey& target, std::string_view concurrency_key) {
+  std::string bytes = EncodeTargetKey(target);
+  if (!concurrency_key.empty()) AppendClosedPart(&bytes, concurrency_key);
+  return bytes;
+}
+
+std::optional<std::string> TargetPart(std::string_view job_key) {
+  std::string_view rest = job_key;
+  if (!rest.empty()) rest.remove_prefix(1);
+  if (!TakePart(&rest).has_value() || !TakePart(&rest).has_value()) return std::nullopt;
+  return std::string(job_key.substr(0, job_key.size() - rest.size()));
+}
+
+std::optional<GroupKeyParts> ParseGroupKey(std::string_view group_key) {
+  auto target = TargetPart(group_key);
+  if (!target.has_value()) return std::nullopt;
+  std::string_view rest = group_key.substr(target->size());
+  GroupKeyParts parts{*std::move(target), ""};
+  if (rest.empty()) return parts;
+  auto concurrency_key = TakePart(&rest);
+  if (!concurrency_key.has_value() || !rest.empty()) return std::nullopt;
+  parts.concurrency_key = *std::move(concurrency_key);
+  return parts;
 }
 
 std::string EncodeJobKey(const JobKey& key) {
@@ -98,20 +128,20 @@ absl::StatusOr<std::string> ListPrefix(const JobMetadata& metadata) {
 }
 
 absl::StatusOr<std::string> MetadataPrefix(const JobMetadata& metadata, bool id_prefix_match) {
-  ASSIGN_OR_RETURN(const auto group, ParseGroup(metadata));
-  if (group.kind == TargetKind::kApp) return EncodeGroupKey(group);
+  ASSIGN_OR_RETURN(const auto target, ParseTarget(metadata));
+  if (target.kind == TargetKind::kApp) return EncodeTargetKey(target);
   const std::string& id = metadata.target().actor().id();
   RETURN_IF_ERROR(CheckActorId(id));
   if (!id_prefix_match) {
-    return id.empty() ? EncodeGroupKey(group) : EncodeOwner(JobKeyOf(metadata, ""));
+    return id.empty() ? EncodeTargetKey(target) : EncodeOwner(JobKeyOf(metadata, ""));
   }
-  std::string bytes(KindByte(group.kind));
-  AppendClosedPart(&bytes, group.ns);
+  std::string bytes(KindByte(target.kind));
+  AppendClosedPart(&bytes, target.ns);
   if (id.empty()) {
-    AppendOpenPart(&bytes, group.target);
+    AppendOpenPart(&bytes, target.name);
     return bytes;
   }
-  AppendClosedPart(&bytes, group.target);
+  AppendClosedPart(&bytes, target.name);
   AppendOpenPart(&bytes, id);
   return bytes;
 }

@@ -2,6 +2,7 @@
 
 // Whose a job is and what it is called: the keys by which jobs are stored, grouped and matched.
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,21 +14,21 @@ namespace belfry {
 
 enum class TargetKind { kApp, kActor };
 
-// A set of jobs that the same watchers can receive.
-struct GroupKey {
+// Who a job is for, and so which watchers can receive it.
+struct TargetKey {
   TargetKind kind = TargetKind::kApp;
   std::string ns;
-  std::string target;  // app id, or actor type
+  std::string name;  // app id, or actor type
 
-  friend bool operator==(const GroupKey&, const GroupKey&) = default;
+  friend bool operator==(const TargetKey&, const TargetKey&) = default;
   template <typename H>
-  friend H AbslHashValue(H h, const GroupKey& k) {
-    return H::combine(std::move(h), k.kind, k.ns, k.target);
+  friend H AbslHashValue(H h, const TargetKey& k) {
+    return H::combine(std::move(h), k.kind, k.ns, k.name);
   }
 };
 
 struct JobKey {
-  GroupKey group;
+  TargetKey target;
   std::string actor_id;  // only for TargetKind::kActor; may be empty
   std::string name;      // bare job name
 
@@ -36,9 +37,9 @@ struct JobKey {
 
 // Checks namespace, app id and target: InvalidArgument "missing namespace or appID in request",
 // "unknown job type", or what is wrong with a name.
-absl::StatusOr<GroupKey> ParseGroup(const dapr::proto::scheduler::v1::JobMetadata& metadata);
+absl::StatusOr<TargetKey> ParseTarget(const dapr::proto::scheduler::v1::JobMetadata& metadata);
 
-// As ParseGroup, and checks the job's name.
+// As ParseTarget, and checks the job's name, actor id and concurrency key.
 absl::StatusOr<JobKey> ParseJobKey(const dapr::proto::scheduler::v1::JobMetadata& metadata,
                                    std::string_view name);
 
@@ -50,8 +51,19 @@ std::string DisplayName(const JobKey& key);
 
 // Order-preserving bytes: every part is escaped and closed by a terminator that sorts before any
 // continuation, so no part can reach into the next.
-std::string EncodeGroupKey(const GroupKey& key);
+std::string EncodeTargetKey(const TargetKey& key);
 std::string EncodeJobKey(const JobKey& key);
+// The key of a group: those jobs of a target that have the same concurrency key, or none ("").
+std::string EncodeGroupKey(const TargetKey& target, std::string_view concurrency_key);
+
+// A group's key taken apart; nullopt if it is malformed.
+struct GroupKeyParts {
+  std::string target;  // EncodeTargetKey
+  std::string concurrency_key;
+};
+std::optional<GroupKeyParts> ParseGroupKey(std::string_view group_key);
+// The target's part of an encoded job key; nullopt if it is malformed.
+std::optional<std::string> TargetPart(std::string_view job_key);
 
 // Prefixes of encoded job keys. All are closed, except for what the caller leaves open on purpose.
 // All jobs of an app; of an actor type (empty id) or of one actor.

@@ -10,6 +10,7 @@
 #include "scheduler/base/mutex.h"
 #include "scheduler/base/status_macros.h"
 #include "scheduler/engine/engine.h"
+#include "scheduler/loop/clock_watch.h"
 #include "scheduler/loop/job_reader.h"
 #include "scheduler/loop/mailbox.h"
 #include "scheduler/loop/syncer.h"
@@ -126,7 +127,7 @@ class SchedulerLoop::Impl {
 
   absl::Duration RunOnce() {
     if (failed_ || fatal_) return DropAll();
-    const absl::Time now = clock_->Now();
+    const absl::Time now = ReadClock();
     // A batch that the store refused to take must be written before anything else happens.
     if (!holding_) {
       for (Event& event : mailbox_.Take()) {
@@ -363,6 +364,19 @@ class SchedulerLoop::Impl {
     if (options_.on_fatal) options_.on_fatal(status);
   }
 
+  // The wall clock's time; says so if somebody set it.
+  absl::Time ReadClock() {
+    const absl::Duration before = clock_->Monotonic();
+    const absl::Time now = clock_->Now();
+    const auto step = clock_watch_.Note(before, now, clock_->Monotonic());
+    if (!step.has_value()) return now;
+    spdlog::warn("the wall clock was set {} by={} now={}",
+                 *step > absl::ZeroDuration() ? "forward" : "back", absl::FormatDuration(*step),
+                 absl::FormatTime(absl::RFC3339_full, now, absl::UTCTimeZone()));
+    if (options_.on_clock_step) options_.on_clock_step(*step);
+    return now;
+  }
+
   void NoteTurn() { last_turn_ns_ = absl::ToInt64Nanoseconds(clock_->Monotonic()); }
 
   // Constant after construction.
@@ -373,6 +387,7 @@ class SchedulerLoop::Impl {
 
   // The loop thread's own.
   Engine engine_;
+  ClockWatch clock_watch_;
   bool holding_ = false;                     // a batch waits to be written again
   std::optional<absl::Duration> stop_seen_;  // while holding: when the loop began to stop
   bool failed_ = false;
@@ -418,6 +433,7 @@ void SchedulerLoop::Schedule(JobKey key, dapr::proto::scheduler::v1::JobMetadata
   ScheduleEvent event;
   event.job_key = EncodeJobKey(key);
   if (absl::Status warm = impl_->Warm(event.job_key, overwrite); !warm.ok()) return reply(warm);
+  event.concurrency_key = metadata.concurrency_key();
   event.record =
       MakeJobRecord(key.name, std::move(metadata), std::move(job), spec).SerializeAsString();
   event.key = std::move(key);
@@ -450,9 +466,11 @@ void SchedulerLoop::List(std::string prefix, size_t max_bytes, ListReply reply) 
 }
 
 WatcherId SchedulerLoop::AddWatcher(std::shared_ptr<Watcher> watcher,
-                                    std::vector<GroupKey> groups) {
+                                    std::vector<TargetKey> targets,
+                                    std::vector<ConcurrencyLimit> limits) {
   const WatcherId id = impl_->NewWatcherId();
-  impl_->SubmitReserved(AddWatcherEvent{id, std::move(watcher), std::move(groups)});
+  impl_->SubmitReserved(
+      AddWatcherEvent{id, std::move(watcher), std::move(targets), std::move(limits)});
   return id;
 }
 

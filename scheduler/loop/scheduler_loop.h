@@ -36,6 +36,9 @@ struct LoopOptions {
   int payload_readers = 2;
   // Called once, on any thread, when a write or sync failed and the process must end.
   std::function<void(absl::Status)> on_fatal;
+  // If set, told on the loop's thread that the wall clock was set, and by how much (negative:
+  // back).
+  std::function<void(absl::Duration)> on_clock_step = {};
   // For simulations: if set, gets what hands a reader's result to the loop, to call it once when it
   // sees fit, or to destroy it before the loop. By default results are handed over at once.
   std::function<void(absl::AnyInvocable<void()> hand_over)> hold_result;
@@ -76,10 +79,13 @@ class SchedulerLoop {
   // ResourceExhausted if they are larger than `max_bytes` together.
   void List(std::string prefix, size_t max_bytes, ListReply reply);
 
-  // Connects a watcher to the groups that it can receive. Repeating a group gives it more turns.
-  WatcherId AddWatcher(std::shared_ptr<Watcher> watcher, std::vector<GroupKey> groups);
+  // Connects a watcher to the targets whose jobs it receives. Repeating a target gives it more
+  // turns. `limits`, each at least 1, hold while a watcher is connected that declared them; see
+  // concurrency_limits.h.
+  WatcherId AddWatcher(std::shared_ptr<Watcher> watcher, std::vector<TargetKey> targets,
+                       std::vector<ConcurrencyLimit> limits = {});
 
-  // Ends a watcher: its unanswered triggers go to other watchers of the group, or wait for one.
+  // Ends a watcher: its unanswered triggers go to other watchers of the target, or wait for one.
   void RemoveWatcher(WatcherId id);
 
   // Settles a trigger (WatchJobsResponse.id). Unknown and repeated ids are logged and ignored.

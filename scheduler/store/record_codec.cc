@@ -35,6 +35,7 @@ std::string EncodeName(const NameEntry& entry) {
   storage::v1::NameRecord record;
   record.set_job_id(entry.job_id);
   EncodeInstant(entry.first_due, record.mutable_first_due());
+  if (entry.group_id != 0) record.set_group_id(entry.group_id);
   return record.SerializeAsString();
 }
 
@@ -53,7 +54,7 @@ std::string EncodeCounter(const Counter& counter) {
 absl::StatusOr<NameEntry> DecodeName(std::string_view bytes) {
   ASSIGN_OR_RETURN(const auto record, ParseRecord<storage::v1::NameRecord>(bytes, "name"));
   if (record.job_id() == 0) return absl::DataLossError("name record has no job id");
-  return NameEntry{record.job_id(), DecodeInstant(record.first_due())};
+  return NameEntry{record.job_id(), DecodeInstant(record.first_due()), record.group_id()};
 }
 
 absl::StatusOr<Counter> DecodeCounter(std::string_view bytes) {

@@ -20,7 +20,8 @@ absl::Time DecodeInstant(const storage::v1::Instant& instant);
 // What table `names` knows of a job.
 struct NameEntry {
   uint64_t job_id = 0;
-  absl::Time first_due;  // index position of the first tick, valid until a counter exists
+  absl::Time first_due;   // index position of the first tick, valid until a counter exists
+  uint32_t group_id = 0;  // 0: the group of its target's jobs that have no concurrency key
 };
 
 // What table `counters` knows of a job.

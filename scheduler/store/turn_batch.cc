@@ -63,6 +63,10 @@ void TurnBatch::PutGroup(const std::string& group_key, uint32_t group_id, absl::
   batch_.Put(Table::kGroups, group_key, record.SerializeAsString());
 }
 
+void TurnBatch::DeleteGroup(const std::string& group_key) {
+  batch_.Delete(Table::kGroups, group_key);
+}
+
 void TurnBatch::PutIdReserve(uint64_t next_job_id, uint32_t next_group_id) {
   storage::v1::IdReserveRecord record;
   record.set_next_job_id(next_job_id);

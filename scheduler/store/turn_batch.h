@@ -35,6 +35,7 @@ class TurnBatch {
   void PutDue(uint32_t group_id, Position position);
   void DeleteDue(uint32_t group_id, Position position);
   void PutGroup(const std::string& group_key, uint32_t group_id, absl::Time mark);
+  void DeleteGroup(const std::string& group_key);
   void PutIdReserve(uint64_t next_job_id, uint32_t next_group_id);
   void PutFormat(uint32_t version);
   void PutPrefixDelete(const std::string& prefix, uint64_t ceiling);

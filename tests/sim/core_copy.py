@@ -28,6 +28,7 @@ LIMITS = {
         "kMaxUnsentBytesPerWatcher",
         "kMaxInFlightPerWatcher",
         "kMaxBackoffs",
+        "kIdleGroupsPerTarget",
         "kPurgeSlice",
         "kJobIdReserve",
     ),

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "spdlog/fmt/fmt.h"
+#include "tests/sim/population.h"
 
 namespace belfry::sim {
 namespace {
@@ -154,8 +155,9 @@ std::optional<absl::Time> TickRule::Next(uint32_t settled, std::optional<absl::T
   return tick;
 }
 
-JobPlan DrawJob(Random& random, absl::Time now, uint64_t revision) {
+JobPlan DrawJob(Random& random, absl::Time now, uint64_t revision, bool keyed) {
   JobPlan plan;
+  if (keyed) plan.concurrency_key = random.Pick(ConcurrencyKeys());
   plan.ticks.begin = now;
   plan.job.mutable_data()->set_type_url("revision");
   plan.job.mutable_data()->set_value(std::to_string(revision));

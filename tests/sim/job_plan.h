@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "absl/time/time.h"
 #include "dapr/proto/scheduler/v1/scheduler.pb.h"
@@ -38,10 +39,12 @@ struct JobPlan {
   dapr::proto::scheduler::v1::Job job;
   TickRule ticks;
   RetryRule retry;
+  std::string concurrency_key;
 };
 
-// Draws a job as requested at `now`. `revision` goes into its payload.
-JobPlan DrawJob(Random& random, absl::Time now, uint64_t revision);
+// Draws a job as requested at `now`. `revision` goes into its payload. `keyed`: it may have a
+// concurrency key.
+JobPlan DrawJob(Random& random, absl::Time now, uint64_t revision, bool keyed);
 
 // The revision in a payload; 0 if it is not one of ours.
 uint64_t RevisionOf(const google::protobuf::Any& data);

@@ -82,15 +82,26 @@ void Oracle::NoteChange(const Name& name) {
   }
 }
 
-void Oracle::TakeWatcher(WatcherId id, std::set<int> groups) {
-  seats_[id].groups = std::move(groups);
+void Oracle::TakeWatcher(WatcherId id, std::set<int> groups, std::vector<SimLimit> limits) {
+  Seat& seat = seats_[id];
+  seat.groups = std::move(groups);
+  seat.limits = std::move(limits);
+  for (const SimLimit& limit : seat.limits) {
+    Limit& shared = limits_[{limit.group, limit.key}];
+    shared.max = limit.max;  // the last one counts
+    ++shared.seats;
+  }
 }
 
 void Oracle::TakeEnd(WatcherId id) {
   const auto seat = seats_.extract(id);
   if (seat.empty()) return;
+  for (const SimLimit& limit : seat.mapped().limits) {
+    const auto shared = limits_.find({limit.group, limit.key});
+    if (--shared->second.seats == 0) limits_.erase(shared);
+  }
   for (const auto& [trigger, sent] : seat.mapped().triggers) {
-    const auto& [name, revision] = sent;
+    const auto& [name, revision, key] = sent;
     const auto job = now_.live.find(name);
     if (job == now_.live.end() || job->second.revision != revision) continue;
     in_flight_.erase(name);
@@ -103,7 +114,7 @@ void Oracle::TakeAnswer(WatcherId id, uint64_t trigger, bool success, absl::Time
   if (seat == seats_.end()) return;
   const auto sent = seat->second.triggers.extract(trigger);
   if (sent.empty()) return;  // never sent, or answered already
-  const auto& [name, revision] = sent.mapped();
+  const auto& [name, revision, key] = sent.mapped();
   const auto it = now_.live.find(name);
   if (it == now_.live.end() || it->second.revision != revision) return;  // replaced meanwhile
   LiveJob& job = it->second;
@@ -134,6 +145,14 @@ void Oracle::Written() {
 
 void Oracle::EndTurn(bool holding) {
   if (holding) return;
+  for (const auto& [id, seat] : seats_) {
+    for (const int group : seat.groups) {
+      for (const std::string& key : ConcurrencyKeys()) {
+        size_t& allowed = allowed_[{group, key}];
+        allowed = std::max(allowed, LimitOf({group, key}));
+      }
+    }
+  }
   if (changed_) journal_->Fail("turn {} changed jobs and wrote nothing", turn_);
   published_ = written_;
   turn_changes_.clear();
@@ -153,6 +172,8 @@ void Oracle::Restarted(bool power_lost) {
   published_ = written_;
   changed_ = false;
   seats_.clear();
+  limits_.clear();
+  allowed_.clear();
   in_flight_.clear();
   undelivered_.clear();
   turn_changes_.clear();
@@ -175,7 +196,8 @@ void Oracle::Sent(WatcherId id, const dapr::proto::scheduler::v1::WatchJobsRespo
   if (!seat->second.groups.contains(name.group)) {
     return journal_->Fail("{} was sent to a watcher of others", what);
   }
-  seat->second.triggers[message.id()] = {name, revision};
+  const std::string& key = message.metadata().concurrency_key();
+  seat->second.triggers[message.id()] = {name, revision, key};
   const auto job = now_.live.find(name);
   if (job == now_.live.end()) return journal_->Fail("{} was sent, and does not exist", what);
   if (job->second.revision != revision) {
@@ -183,7 +205,8 @@ void Oracle::Sent(WatcherId id, const dapr::proto::scheduler::v1::WatchJobsRespo
   }
   if (message.data().SerializeAsString() != job->second.plan->job.data().SerializeAsString() ||
       message.metadata().SerializeAsString() !=
-          MetadataOf(name.group, name.actor).SerializeAsString()) {
+          MetadataOf(name.group, name.actor, job->second.plan->concurrency_key)
+              .SerializeAsString()) {
     return journal_->Fail("{} was sent with other data", what);
   }
   if (job->second.due > latest) {
@@ -191,6 +214,40 @@ void Oracle::Sent(WatcherId id, const dapr::proto::scheduler::v1::WatchJobsRespo
                           absl::FormatDuration(job->second.due - latest));
   }
   if (!in_flight_.insert(name).second) journal_->Fail("{} was sent while in flight", what);
+  CheckLimit(what, {name.group, ""});
+  if (!key.empty()) CheckLimit(what, {name.group, key});
+}
+
+size_t Oracle::LimitOf(const Gate& gate) const {
+  const auto limit = limits_.find(gate);
+  return limit == limits_.end() ? kNoLimit : limit->second.max;
+}
+
+size_t Oracle::Taken(const Gate& gate) const {
+  size_t taken = 0;
+  for (const auto& [id, seat] : seats_) {
+    taken += static_cast<size_t>(
+        std::count_if(seat.triggers.begin(), seat.triggers.end(), [&gate](const auto& entry) {
+          const Trigger& trigger = entry.second;
+          return trigger.name.group == gate.first &&
+                 (gate.second.empty() || trigger.key == gate.second);
+        }));
+  }
+  return taken;
+}
+
+void Oracle::CheckLimit(const std::string& what, const Gate& gate) {
+  const auto allowed = allowed_.find(gate);
+  const size_t most = allowed == allowed_.end() ? LimitOf(gate) : allowed->second;
+  if (Taken(gate) <= most) return;
+  journal_->Fail("{} was sent as number {} of {}/{}, at most {} are allowed", what, Taken(gate),
+                 gate.first, gate.second, most);
+}
+
+bool Oracle::HasSlots(const Name& name) const {
+  const std::string& key = now_.live.at(name).plan->concurrency_key;
+  const auto free = [this](const Gate& gate) { return Taken(gate) < LimitOf(gate); };
+  return free({name.group, ""}) && (key.empty() || free({name.group, key}));
 }
 
 size_t Oracle::unanswered(WatcherId id) const {

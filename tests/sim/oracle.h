@@ -9,6 +9,7 @@
 // Not thread-safe.
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -89,11 +90,14 @@ class Oracle {
   // writes the last one's batch again does not begin anew.
   void BeginTurn() { ++turn_; }
   void Take(Request& request, bool refuses_new_work);
-  void TakeWatcher(WatcherId id, std::set<int> groups);
+  void TakeWatcher(WatcherId id, std::set<int> groups, std::vector<SimLimit> limits);
   void TakeEnd(WatcherId id);
   void TakeAnswer(WatcherId id, uint64_t trigger, bool success, absl::Time now);
   void Written();
   void EndTurn(bool holding);
+
+  // Nothing is on its way to a watcher.
+  void Rested() { allowed_.clear(); }
 
   void Synced();
   // The process ended and begins again with what it finds.
@@ -116,16 +120,31 @@ class Oracle {
   bool in_flight(const Name& name) const { return in_flight_.contains(name); }
   // Triggers that a watcher has not answered, as far as the loop knows.
   size_t unanswered(WatcherId id) const;
+  // Whether the limits of now let another trigger of the job out.
+  bool HasSlots(const Name& name) const;
   // Whether a try of the job's current tick was lost with its watcher.
   bool was_undelivered(const Name& name) const { return undelivered_.contains(name); }
   uint64_t sends() const { return sends_; }
 
  private:
+  struct Trigger {
+    Name name;
+    uint64_t revision = 0;
+    std::string key;  // concurrency key
+  };
   struct Seat {
     std::set<int> groups;
-    std::map<uint64_t, std::pair<Name, uint64_t>> triggers;  // id -> name, revision
+    std::vector<SimLimit> limits;
+    std::map<uint64_t, Trigger> triggers;  // by id
     uint64_t last_trigger = 0;
   };
+  // Group and concurrency key; an empty key stands for all jobs of the group.
+  using Gate = std::pair<int, std::string>;
+  struct Limit {
+    size_t max = 0;
+    int seats = 0;  // that declared it
+  };
+  static constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
 
   void TakeSchedule(Request& request);
   void Create(const Request& request, absl::Time first);
@@ -133,6 +152,10 @@ class Oracle {
   void NoteChange(const Name& name);
   GetCall::View ViewOf(const State& state, const Name& name) const;
   void CheckTold(const std::string& what, uint64_t turn);
+  size_t LimitOf(const Gate& gate) const;
+  // Unanswered triggers that a gate lets through.
+  size_t Taken(const Gate& gate) const;
+  void CheckLimit(const std::string& what, const Gate& gate);
 
   Journal* const journal_;
   uint64_t turn_ = 0;
@@ -146,6 +169,10 @@ class Oracle {
   uint64_t durable_turn_ = 0;
 
   std::map<WatcherId, Seat> seats_;
+  std::map<Gate, Limit> limits_;
+  // The most that each gate has let out in a turn since everything was at rest: what is on its way
+  // may have set out under that limit.
+  std::map<Gate, size_t> allowed_;
   std::set<Name> in_flight_;
   std::set<Name> undelivered_;
   std::vector<std::pair<Name, GetCall::View>> turn_changes_;

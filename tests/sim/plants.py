@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 DELIVERY = "scheduler/engine/engine_delivery.cc"
 ENGINE = "scheduler/engine/engine.cc"
+GROUPS = "scheduler/engine/engine_groups.cc"
 LOOP = "scheduler/loop/scheduler_loop.cc"
 REQUESTS = "scheduler/engine/engine_requests.cc"
 SYNCER = "scheduler/loop/syncer.cc"
@@ -106,13 +107,13 @@ PLANTS = (
         (
             (
                 ENGINE,
-                "due_groups_.front().time <= now)",
-                "due_groups_.front().time <= now + absl::Microseconds(PLANTED ? 1 : 0))",
+                "due_targets_.front().time <= now)",
+                "due_targets_.front().time <= now + absl::Microseconds(PLANTED ? 1 : 0))",
             ),
             (
                 DELIVERY,
-                "*first > now)",
-                "*first > now + absl::Microseconds(PLANTED ? 1 : 0))",
+                "target.startable.front().time > now)",
+                "target.startable.front().time > now + absl::Microseconds(PLANTED ? 1 : 0))",
             ),
         ),
     ),
@@ -160,9 +161,10 @@ PLANTS = (
         "a job that is due before its group's mark is lost after a restart",
         (
             (
-                ENGINE,
-                "if (!group.persisted || position.time < group.mark) {",
-                "if (!group.persisted || (position.time < group.mark && !PLANTED)) {",
+                GROUPS,
+                "if (position.time < group.mark) {",
+                "if (position.time < group.mark &&"
+                " (!PLANTED || group.mark == absl::InfiniteFuture())) {",
             ),
         ),
     ),
@@ -213,9 +215,123 @@ PLANTS = (
         (
             (
                 DELIVERY,
-                "if (!group.window.open()) group.window.Open(group.mark);\n    Touch(group);",
+                "if (!group.window.open()) group.window.Open(group.mark);\n      Touch(group);",
                 "if (!group.window.open()) group.window.Open(group.mark);\n"
-                "    if (!PLANTED) Touch(group);",
+                "      if (!PLANTED) Touch(group);",
+            ),
+        ),
+    ),
+    Plant(
+        "reply-without-sync",
+        "who comes while the sync that covers it is running waits for one that nobody makes",
+        (
+            (
+                SYNCER,
+                "uint64_t target = 0;\n  {",
+                "uint64_t target = 0;\n  size_t early = 0;\n  {",
+            ),
+            (
+                SYNCER,
+                "target = written_;\n",
+                "target = written_;\n    early = waiters_.size();\n",
+            ),
+            (
+                SYNCER,
+                "[target](const Waiter& waiter) { return waiter.sequence > target; });",
+                "[&](const Waiter& waiter) ABSL_NO_THREAD_SAFETY_ANALYSIS {"
+                " return waiter.sequence > target || (PLANTED &&"
+                " static_cast<size_t>(&waiter - waiters_.data()) >= early); });",
+            ),
+        ),
+    ),
+    Plant(
+        "spinning-pause",
+        "a job that pauses is queued as if it were due, and the loop spins",
+        (
+            (
+                WINDOW,
+                "if (not_before > position.time) {",
+                "if (not_before > position.time && !PLANTED) {",
+            ),
+        ),
+    ),
+    Plant(
+        "limit-off-by-one",
+        "a concurrency limit lets one trigger more out",
+        (
+            (
+                GROUPS,
+                "target.slots_taken < *max;",
+                "target.slots_taken < *max + (PLANTED ? 1 : 0);",
+            ),
+        ),
+    ),
+    Plant(
+        "key-limit-ignored",
+        "only the limit of the whole target counts",
+        (
+            (
+                GROUPS,
+                "return !group.max_slots.has_value() ||",
+                "return PLANTED || !group.max_slots.has_value() ||",
+            ),
+        ),
+    ),
+    Plant(
+        "slot-lost-with-stream",
+        "a stream that ends keeps the slots of its triggers",
+        (
+            (
+                DELIVERY,
+                "GiveBackSlots(trigger.group_id);",
+                "if (!PLANTED) GiveBackSlots(trigger.group_id);",
+            ),
+        ),
+    ),
+    Plant(
+        "slot-lost-on-gone-job",
+        "the answer to a job that was deleted or overwritten meanwhile frees no slot",
+        (
+            (
+                DELIVERY,
+                "GiveBackSlots(trigger->group_id);",
+                "if (!PLANTED || in_flight_.contains(trigger->job_id))"
+                " GiveBackSlots(trigger->group_id);",
+            ),
+        ),
+    ),
+    Plant(
+        "slot-lost-wakeup",
+        "a slot of a key that becomes free does not wake the jobs that wait for it",
+        (
+            (
+                GROUPS,
+                "Touch(group);\n  Touch(target);\n}\n\nvoid Engine::ApplyLimits",
+                "if (!PLANTED) Touch(group);\n  Touch(target);\n}\n\nvoid Engine::ApplyLimits",
+            ),
+        ),
+    ),
+    Plant(
+        "limit-outlives-stream",
+        "what waits for a limit is not woken when the last stream that declared it goes",
+        (
+            (
+                DELIVERY,
+                "for (uint32_t id : limits_.Withdraw(event.id)) ApplyLimits(*targets_.at(id));",
+                "for (uint32_t id : limits_.Withdraw(event.id))"
+                " if (!PLANTED) ApplyLimits(*targets_.at(id));",
+            ),
+        ),
+    ),
+    Plant(
+        "group-given-up-too-soon",
+        "a group is given up although its jobs on disk have not been looked at",
+        (
+            (
+                GROUPS,
+                "!group.window.covers_all_and_is_empty()",
+                "(!group.window.covers_all_and_is_empty() &&"
+                " (!PLANTED || group.window.size() > 0))",
             ),
         ),
     ),

@@ -16,7 +16,7 @@ std::string DrawActor(Random& random, int group) {
 
 }  // namespace
 
-GroupKey GroupOf(int group) {
+TargetKey GroupOf(int group) {
   switch (group) {
     case 0:
       return {TargetKind::kApp, "ns", "shop"};
@@ -31,16 +31,22 @@ GroupKey GroupOf(int group) {
 
 std::string Name::ToString() const { return fmt::format("{}/{}/{}", group, actor, name); }
 
-JobMetadata MetadataOf(int group, const std::string& actor) {
-  const GroupKey key = GroupOf(group);
+const std::vector<std::string>& ConcurrencyKeys() {
+  static const std::vector<std::string> kKeys = {"", "k", "k||2"};
+  return kKeys;
+}
+
+JobMetadata MetadataOf(int group, const std::string& actor, const std::string& concurrency_key) {
+  const TargetKey key = GroupOf(group);
   JobMetadata metadata;
+  if (!concurrency_key.empty()) metadata.set_concurrency_key(concurrency_key);
   metadata.set_namespace_(key.ns);
   metadata.set_app_id("shop");
   if (key.kind == TargetKind::kActor) {
-    metadata.mutable_target()->mutable_actor()->set_type(key.target);
+    metadata.mutable_target()->mutable_actor()->set_type(key.name);
     metadata.mutable_target()->mutable_actor()->set_id(actor);
   } else {
-    metadata.set_app_id(key.target);
+    metadata.set_app_id(key.name);
     metadata.mutable_target()->mutable_job();
   }
   return metadata;
@@ -51,9 +57,9 @@ Name NameOf(const JobMetadata& metadata, std::string_view name) {
   const std::string& target =
       is_actor ? metadata.target().actor().type() : std::string(metadata.app_id());
   for (int group = 0; group < kGroupCount; ++group) {
-    const GroupKey key = GroupOf(group);
+    const TargetKey key = GroupOf(group);
     if ((key.kind == TargetKind::kActor) != is_actor) continue;
-    if (key.ns != metadata.namespace_() || key.target != target) continue;
+    if (key.ns != metadata.namespace_() || key.name != target) continue;
     return {group, is_actor ? metadata.target().actor().id() : "", std::string(name)};
   }
   return {-1, "", std::string(name)};

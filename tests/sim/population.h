@@ -16,8 +16,18 @@ namespace belfry::sim {
 inline constexpr int kGroupCount = 4;
 inline constexpr int kActorGroup = 3;
 
-// The groups of a run, by number.
-GroupKey GroupOf(int group);
+// The owners of jobs in a run, by number.
+TargetKey GroupOf(int group);
+
+// The concurrency keys that jobs may have, and "" for none. One is the beginning of another.
+const std::vector<std::string>& ConcurrencyKeys();
+
+// A concurrency limit: of all jobs of an owner (no key), or of those with one key.
+struct SimLimit {
+  int group = 0;
+  std::string key;
+  size_t max = 0;
+};
 
 // One job's identity.
 struct Name {
@@ -30,7 +40,8 @@ struct Name {
 };
 
 // The request's way of naming the owner of a job.
-dapr::proto::scheduler::v1::JobMetadata MetadataOf(int group, const std::string& actor);
+dapr::proto::scheduler::v1::JobMetadata MetadataOf(int group, const std::string& actor,
+                                                   const std::string& concurrency_key = "");
 // The identity of a job that a message is about; group -1 if it is of nobody in the run.
 Name NameOf(const dapr::proto::scheduler::v1::JobMetadata& metadata, std::string_view name);
 

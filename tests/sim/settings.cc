@@ -29,6 +29,7 @@ void DrawLimits(Random& random) {
   kPurgeSlice = Size(random, 1, 4);
   kJobIdReserve = Size(random, 1, 20);
   kSettledPerMark = Size(random, 1, 12);
+  kIdleGroupsPerTarget = Size(random, 0, 3);
   kMaxEventsPerTurn = Size(random, 1, 40);
   kMaxMailboxEvents = Size(random, 4, 100);
 }
@@ -41,6 +42,9 @@ void Draw(Random& random, Settings* settings) {
   settings->names = random.Between(1, 10);
   settings->watchers_max = random.Between(1, 8);
   settings->more_groups = random.OneIn(3) ? 0 : random.Between(100, 800);
+  settings->keyed = random.OneIn(2);
+  settings->limits = random.OneIn(2) ? 0 : random.Between(100, 800);
+  settings->limit_value = random.Below(4);
   settings->activity = random.Between(2, 20);
   settings->schedule = random.Between(1, 12);
   settings->remove = DrawWeight(random, 6);
@@ -64,21 +68,22 @@ void Draw(Random& random, Settings* settings) {
 
 std::string ToString(const Settings& s) {
   return fmt::format(
-      "store={} steps={} groups={} names={} watchers={} more_groups={} activity={} schedule={} "
-      "remove={} "
+      "store={} steps={} groups={} names={} watchers={} more_groups={} keyed={} limits={} "
+      "limit_value={} activity={} schedule={} remove={} "
       "remove_area={} read={} "
       "watch={} answer={} pass_time={} set_clock={} stall={} rest={} stop={} interleave={} end={} "
       "hold_scan={} hold_load={} drift_ppm={} scan={} refill_below={} window={} "
       "triggers_per_turn={} "
       "triggers_per_visit={} loading={} load_chunk={} in_flight={} unsent_bytes={} backoffs={} "
-      "purge_slice={} read_late={} id_reserve={} settled_per_mark={} events_per_turn={} mailbox={}",
+      "purge_slice={} read_late={} id_reserve={} settled_per_mark={} events_per_turn={} mailbox={} "
+      "idle_groups={}",
       s.rocksdb ? "rocksdb" : "memory", s.steps, s.groups, s.names, s.watchers_max, s.more_groups,
-      s.activity, s.schedule, s.remove, s.remove_area, s.read, s.watch, s.answer, s.pass_time,
-      s.set_clock, s.stall, s.rest, s.stop, s.interleave, s.end, s.hold_scan, s.hold_load,
-      s.drift_ppm, kScanEntries, kRefillBelow, kMaxWindowEntries, kMaxTriggersPerTurn,
-      kMaxTriggersPerVisit, kMaxLoading, kLoadChunkJobs, kMaxInFlightPerWatcher,
-      kMaxUnsentBytesPerWatcher, kMaxBackoffs, kPurgeSlice, s.read_late, kJobIdReserve,
-      kSettledPerMark, kMaxEventsPerTurn, kMaxMailboxEvents);
+      s.keyed, s.limits, s.limit_value, s.activity, s.schedule, s.remove, s.remove_area, s.read,
+      s.watch, s.answer, s.pass_time, s.set_clock, s.stall, s.rest, s.stop, s.interleave, s.end,
+      s.hold_scan, s.hold_load, s.drift_ppm, kScanEntries, kRefillBelow, kMaxWindowEntries,
+      kMaxTriggersPerTurn, kMaxTriggersPerVisit, kMaxLoading, kLoadChunkJobs,
+      kMaxInFlightPerWatcher, kMaxUnsentBytesPerWatcher, kMaxBackoffs, kPurgeSlice, s.read_late,
+      kJobIdReserve, kSettledPerMark, kMaxEventsPerTurn, kMaxMailboxEvents, kIdleGroupsPerTarget);
 }
 
 }  // namespace belfry::sim

@@ -23,6 +23,9 @@ struct Settings {
   int names = 0;  // of each kind in each group
   int watchers_max = 0;
   int more_groups = 0;  // chance in a thousand that a watcher receives one more group
+  bool keyed = false;   // jobs may have concurrency keys
+  int limits = 0;       // chance in a thousand that a watcher declares one more limit
+  int limit_value = 0;  // of all limits; 0: each has its own
 
   // What the scheduler's threads do between two steps, at most.
   int activity = 0;

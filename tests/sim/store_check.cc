@@ -23,9 +23,10 @@ uint64_t Number(std::string_view bytes) {
 std::string Part(std::string_view text) { return std::string(text) + std::string("\0\1", 2); }
 
 // Names of the run hold no byte that would have to be escaped.
-std::string GroupKeyBytes(int group) {
-  const GroupKey key = GroupOf(group);
-  return (group == kActorGroup ? "r" : "a") + Part(key.ns) + Part(key.target);
+std::string GroupKeyBytes(int group, const std::string& concurrency_key = "") {
+  const TargetKey key = GroupOf(group);
+  return (group == kActorGroup ? "r" : "a") + Part(key.ns) + Part(key.name) +
+         (concurrency_key.empty() ? "" : Part(concurrency_key));
 }
 
 std::string JobKeyBytes(const Name& name) {
@@ -119,7 +120,7 @@ class Check {
       return journal_->Fail("{}: holds revision {}", what, RevisionOf(stored.job().data()));
     }
     CheckCounter(what, job, id_bytes, record);
-    CheckPlace(what, name, job, id);
+    CheckPlace(what, name, job, record);
   }
 
   void CheckCounter(const std::string& what, const LiveJob& job, const std::string& id_bytes,
@@ -142,10 +143,15 @@ class Check {
     }
   }
 
-  void CheckPlace(const std::string& what, const Name& name, const LiveJob& job, uint64_t id) {
-    const auto group = groups_.find(GroupKeyBytes(name.group));
+  void CheckPlace(const std::string& what, const Name& name, const LiveJob& job,
+                  const storage::v1::NameRecord& record) {
+    const std::string& key = job.plan->concurrency_key;
+    const auto group = groups_.find(GroupKeyBytes(name.group, key));
     if (group == groups_.end()) return journal_->Fail("{}: no group", what);
-    const auto entry = due_.find(id);
+    if (record.group_id() != (key.empty() ? 0 : group->second.group_id())) {
+      return journal_->Fail("{}: its name tells of group {}", what, record.group_id());
+    }
+    const auto entry = due_.find(record.job_id());
     if (entry == due_.end()) return journal_->Fail("{}: no index entry", what);
     if (entry->second.first != group->second.group_id() || entry->second.second != job.due) {
       return journal_->Fail("{}: stands elsewhere in the index", what);

@@ -79,6 +79,7 @@ class World final : private SimStore::Host, private SimWatcher::Host {
   void Get();
   void List();
   std::vector<int> DrawGroups(int first);
+  std::vector<SimLimit> DrawLimits();
   void Connect(std::vector<int> groups, bool is_good);
   void Disconnect(SimWatcher& watcher);
   void Answer(SimWatcher& watcher);

@@ -96,7 +96,8 @@ void World::Schedule() {
   request->name = DrawName(random_, settings_.groups, settings_.names);
   request->revision = ++last_revision_;
   request->overwrite = random_.OneIn(2);
-  auto plan = std::make_shared<const JobPlan>(DrawJob(random_, clock_.Now(), request->revision));
+  auto plan = std::make_shared<const JobPlan>(
+      DrawJob(random_, clock_.Now(), request->revision, settings_.keyed));
   request->plan = plan;
   journal_->Note("schedule {} revision {} overwrite {}: {}", request->name.ToString(),
                  request->revision, request->overwrite, plan->job.ShortDebugString());
@@ -105,8 +106,9 @@ void World::Schedule() {
   auto spec = ParseJob(job, clock_.Now());
   if (!spec.ok()) return journal_->Fail("job refused: {}", spec.status().ToString());
   Submit(request, [&](Reply reply) {
-    loop_->Schedule(KeyOf(request->name), MetadataOf(request->name.group, request->name.actor), job,
-                    *spec, request->overwrite, std::move(reply));
+    loop_->Schedule(KeyOf(request->name),
+                    MetadataOf(request->name.group, request->name.actor, plan->concurrency_key),
+                    job, *spec, request->overwrite, std::move(reply));
   });
 }
 
@@ -165,14 +167,34 @@ void World::Connect(std::vector<int> groups, bool is_good) {
   SimWatcher::Host* const host = this;
   auto watcher =
       std::make_shared<SimWatcher>(host, groups, is_good ? Manners{} : Manners::Draw(random_));
-  std::vector<GroupKey> keys;
+  std::vector<TargetKey> keys;
   for (const int group : groups) keys.push_back(GroupOf(group));
-  watcher->id = loop_->AddWatcher(watcher, keys);
+  const std::vector<SimLimit> limits = DrawLimits();
+  std::vector<ConcurrencyLimit> declared;
+  for (const SimLimit& limit : limits) {
+    declared.push_back({GroupOf(limit.group), limit.key, limit.max});
+  }
+  watcher->id = loop_->AddWatcher(watcher, keys, declared);
   journal_->Note("watcher {} comes", watcher->id);
   watchers_.push_back(watcher);
-  mailbox_.push_back({false, [this, id = watcher->id, groups](absl::Time) {
-                        oracle_.TakeWatcher(id, {groups.begin(), groups.end()});
+  mailbox_.push_back({false, [this, id = watcher->id, groups, limits](absl::Time) {
+                        oracle_.TakeWatcher(id, {groups.begin(), groups.end()}, limits);
                       }});
+}
+
+std::vector<SimLimit> World::DrawLimits() {
+  std::vector<SimLimit> limits;
+  while (random_.PerMille(settings_.limits)) {
+    SimLimit limit;
+    limit.group = random_.Below(settings_.groups);
+    limit.key = random_.Pick(ConcurrencyKeys());
+    // Often all watchers agree, as those of one app do.
+    limit.max = settings_.limit_value > 0 ? static_cast<size_t>(settings_.limit_value)
+                                          : static_cast<size_t>(random_.Between(1, 3));
+    journal_->Note("limits {}/{} to {}", limit.group, limit.key, limit.max);
+    limits.push_back(limit);
+  }
+  return limits;
 }
 
 void World::Disconnect(SimWatcher& watcher) {

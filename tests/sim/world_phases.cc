@@ -111,6 +111,7 @@ bool World::Rest(bool sync) {
     if (sync && RunSyncer()) continue;
     if (over() || !mailbox_.empty()) continue;
     latest_ = clock_.Now();
+    oracle_.Rested();
     return true;
   }
   journal_->Fail("the loop does not come to rest");
@@ -135,7 +136,7 @@ bool World::HasCredit(int group) const {
 
 void World::CheckDispatched(bool strict) {
   for (const auto& [name, job] : oracle_.now().live) {
-    if (oracle_.in_flight(name) || !HasCredit(name.group)) continue;
+    if (oracle_.in_flight(name) || !HasCredit(name.group) || !oracle_.HasSlots(name)) continue;
     // It may pause for a while.
     if (!strict && oracle_.was_undelivered(name)) continue;
     const absl::Duration until_due = job.due - clock_.Now();

@@ -22,6 +22,7 @@ ManualScheduler::ManualScheduler(const char* start) : clock(ParseTime(start)) { 
 void ManualScheduler::Open() {
   LoopOptions options;
   options.on_fatal = [this](const absl::Status& status) { fatal = status; };
+  options.on_clock_step = [this](absl::Duration by) { clock_steps.push_back(by); };
   auto opened = SchedulerLoop::Open(&store, &clock, options);
   CHECK(opened.ok()) << opened.status().ToString();
   loop = *std::move(opened);
@@ -32,9 +33,16 @@ dapr::proto::scheduler::v1::JobMetadata ManualScheduler::Metadata() const {
   dapr::proto::scheduler::v1::JobMetadata metadata;
   metadata.set_app_id(app);
   metadata.set_namespace_(ns);
-  metadata.mutable_target()->mutable_job();
+  if (actor_type.empty()) {
+    metadata.mutable_target()->mutable_job();
+  } else {
+    metadata.mutable_target()->mutable_actor()->set_type(actor_type);
+    metadata.mutable_target()->mutable_actor()->set_id("1");
+  }
   return metadata;
 }
+
+TargetKey ManualScheduler::Target() const { return ParseTarget(Metadata()).value(); }
 
 std::shared_ptr<std::optional<absl::Status>> ManualScheduler::Submit(const std::string& name,
                                                                      const JobText& text,
@@ -53,12 +61,14 @@ std::shared_ptr<std::optional<absl::Status>> ManualScheduler::Submit(const std::
     *answer = spec.status();
     return answer;
   }
-  auto key = ParseJobKey(Metadata(), name);
+  auto metadata = Metadata();
+  if (!text.concurrency_key.empty()) metadata.set_concurrency_key(text.concurrency_key);
+  auto key = ParseJobKey(metadata, name);
   if (!key.ok()) {
     *answer = key.status();
     return answer;
   }
-  loop->Schedule(*std::move(key), Metadata(), std::move(job), *std::move(spec), overwrite,
+  loop->Schedule(*std::move(key), std::move(metadata), std::move(job), *std::move(spec), overwrite,
                  [answer](absl::Status status) { *answer = std::move(status); });
   return answer;
 }
@@ -110,9 +120,9 @@ std::vector<std::string> ManualScheduler::List() {
   return names;
 }
 
-std::shared_ptr<RecordingWatcher> ManualScheduler::Watch() {
+std::shared_ptr<RecordingWatcher> ManualScheduler::Watch(std::vector<ConcurrencyLimit> limits) {
   auto watcher = std::make_shared<RecordingWatcher>();
-  watcher->id = loop->AddWatcher(watcher, {{TargetKind::kApp, ns, app}});
+  watcher->id = loop->AddWatcher(watcher, {Target()}, std::move(limits));
   RunUntilIdle();
   return watcher;
 }

@@ -39,6 +39,7 @@ struct JobText {
   std::optional<std::string> ttl = {};
   std::optional<uint32_t> repeats = {};
   std::string data = {};
+  std::string concurrency_key = {};
   std::function<void(dapr::proto::common::v1::JobFailurePolicy*)> policy = {};
 };
 
@@ -46,7 +47,8 @@ class ManualScheduler {
  public:
   explicit ManualScheduler(const char* start = "2024-04-24T11:00:00.25Z");
 
-  // Requests of app "app" in namespace "ns" unless others are named; the answer once it is known.
+  // Requests of app "app" in namespace "ns", or of an actor type, unless others are named; the
+  // answer once it is known.
   absl::Status Schedule(const std::string& name, const JobText& job, bool overwrite = false);
   // As Schedule, with the answer left to come; empty while it has not.
   std::shared_ptr<std::optional<absl::Status>> Submit(const std::string& name, const JobText& job,
@@ -56,8 +58,8 @@ class ManualScheduler {
   absl::StatusOr<storage::v1::JobRecord> Get(const std::string& name);
   std::vector<std::string> List();
 
-  // Connects a watcher of the app.
-  std::shared_ptr<RecordingWatcher> Watch();
+  // Connects a watcher of the app, or of the actor type.
+  std::shared_ptr<RecordingWatcher> Watch(std::vector<ConcurrencyLimit> limits = {});
   void Unwatch(const RecordingWatcher& watcher);
   void Answer(const RecordingWatcher& watcher, uint64_t trigger_id,
               Outcome outcome = Outcome::kSuccess);
@@ -76,13 +78,16 @@ class ManualScheduler {
   void LosePower();
 
   dapr::proto::scheduler::v1::JobMetadata Metadata() const;
+  TargetKey Target() const;
 
   std::string app = "app";
   std::string ns = "ns";
+  std::string actor_type;  // unless empty, jobs are reminders of its actor "1"
   FakeClock clock;
   MemoryStore store;
   std::unique_ptr<SchedulerLoop> loop;
   absl::Status fatal;
+  std::vector<absl::Duration> clock_steps;  // that the loop has told of
 
  private:
   void Open();

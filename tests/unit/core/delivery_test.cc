@@ -317,6 +317,50 @@ TEST_CASE("@every 0s with repeats fires them all and starves nobody") {
   REQUIRE(watcher->triggers.back().name() == "other");
 }
 
+// The tick of "hot" is always the oldest. With one slot for all it must still let others go first.
+TEST_CASE("a job that is always due starves nobody, even where only one may be in flight") {
+  ManualScheduler scheduler;
+  auto watcher = scheduler.Watch({{scheduler.Target(), "", 1}});
+  REQUIRE(scheduler.Schedule("hot", {.schedule = "@every 0s", .repeats = 1000}).ok());
+  REQUIRE(scheduler.Schedule("behind", {.schedule = "@every 1s"}).ok());
+  scheduler.Advance(absl::Seconds(60));  // "behind" catches up on a minute
+  REQUIRE(scheduler.Schedule("once", {.due_time = "0s"}).ok());
+  for (uint64_t answered = 1; answered <= 6; ++answered) {
+    scheduler.clock.Advance(absl::Milliseconds(1));
+    scheduler.Answer(*watcher, answered);
+  }
+  std::vector<std::string> names;
+  for (const auto& trigger : watcher->triggers) names.push_back(trigger.name());
+  REQUIRE(names ==
+          std::vector<std::string>{"hot", "behind", "once", "hot", "behind", "hot", "behind"});
+}
+
+TEST_CASE("an app whose streams are full parks only its own jobs") {
+  ManualScheduler scheduler;
+  auto full = scheduler.Watch();
+  full->count_unsent = true;
+  const std::string payload(kMaxUnsentBytesPerWatcher / 2, 'x');
+  for (int i = 0; i < 5; ++i) {
+    REQUIRE(
+        scheduler.Schedule("big" + std::to_string(i), {.due_time = "0s", .data = payload}).ok());
+  }
+  REQUIRE(full->triggers.size() == 2);
+  scheduler.app = "other";
+  auto other = scheduler.Watch();
+  for (int i = 0; i < 5; ++i) {
+    REQUIRE(
+        scheduler.Schedule("job" + std::to_string(i), {.due_time = "1s", .data = payload}).ok());
+  }
+  scheduler.Advance(absl::Seconds(1));
+  REQUIRE(other->triggers.size() == 5);
+  REQUIRE(full->triggers.size() == 2);
+  // They were parked, not dropped.
+  full->Drain();
+  scheduler.loop->WatcherDrained(full->id);
+  scheduler.RunUntilIdle();
+  REQUIRE(full->triggers.size() == 4);
+}
+
 TEST_CASE("a wall clock that steps back fires no tick twice") {
   ManualScheduler scheduler;
   auto watcher = scheduler.Watch();

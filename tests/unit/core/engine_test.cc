@@ -11,7 +11,7 @@ namespace belfry {
 namespace {
 
 const absl::Time kNow = absl::FromUnixSeconds(1700000000);
-const GroupKey kGroup{TargetKind::kApp, "ns", "app"};
+const TargetKey kTarget{TargetKind::kApp, "ns", "app"};
 
 // One turn at a time, with the readers' work left to the test.
 class Turns {
@@ -38,7 +38,7 @@ class Turns {
     dapr::proto::scheduler::v1::Job job;
     job.set_due_time("given");
     ScheduleEvent event;
-    event.key = {kGroup, "", name};
+    event.key = {kTarget, "", name};
     event.job_key = EncodeJobKey(event.key);
     event.record = MakeJobRecord(name, metadata, job, spec).SerializeAsString();
     event.spec = spec;
@@ -48,7 +48,7 @@ class Turns {
 
   DeleteEvent Delete(const std::string& name) {
     DeleteEvent event;
-    event.key = {kGroup, "", name};
+    event.key = {kTarget, "", name};
     event.job_key = EncodeJobKey(event.key);
     event.reply = [](absl::Status) {};
     return event;
@@ -78,7 +78,7 @@ TEST_CASE("a job that was deleted while it was loaded is not sent when a late sc
 
   events.clear();
   auto watcher = std::make_shared<RecordingWatcher>();
-  events.push_back(AddWatcherEvent{1, watcher, {kGroup}});
+  events.push_back(AddWatcherEvent{1, watcher, {kTarget}});
   const Effects watched = turns.Step(std::move(events));
   REQUIRE(watched.scans.size() == 1);
 

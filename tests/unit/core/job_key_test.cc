@@ -72,11 +72,12 @@ TEST_CASE("keys keep the order of names") {
 }
 
 TEST_CASE("what is missing or wrong in a request is named") {
-  REQUIRE(ParseGroup(App("", "app")).status().message() == "missing namespace or appID in request");
-  REQUIRE(ParseGroup(App("ns", "")).status().message() == "missing namespace or appID in request");
+  REQUIRE(ParseTarget(App("", "app")).status().message() ==
+          "missing namespace or appID in request");
+  REQUIRE(ParseTarget(App("ns", "")).status().message() == "missing namespace or appID in request");
   auto no_target = App("ns", "app");
   no_target.clear_target();
-  REQUIRE(std::string(ParseGroup(no_target).status().message()).find("unknown job type") !=
+  REQUIRE(std::string(ParseTarget(no_target).status().message()).find("unknown job type") !=
           std::string::npos);
   for (const char* name : {"", "a/b", "a\\b", "a#b", "a?b", ".", "..", "a\nb", "\xff"}) {
     CAPTURE(name);

@@ -208,10 +208,27 @@ TEST_CASE("requests to a loop that stops are answered Unavailable") {
   REQUIRE(absl::IsUnavailable(status.value()));
 }
 
+TEST_CASE("a store of the first format is taken over, and is of the newest from then on") {
+  ManualScheduler scheduler;
+  REQUIRE(scheduler.Schedule("job", {.due_time = "1s"}).ok());
+  storage::v1::FormatRecord format;
+  format.set_version(1);
+  Batch batch;
+  batch.Put(Table::kMeta, "format", format.SerializeAsString());
+  REQUIRE(scheduler.store.Write(batch).ok());
+  scheduler.Kill();
+  const auto bytes = scheduler.store.Get(Table::kMeta, "format");
+  REQUIRE(format.ParseFromString(bytes->value()));
+  REQUIRE(format.version() == 2);
+  auto watcher = scheduler.Watch();
+  scheduler.Advance(absl::Seconds(1));
+  REQUIRE(watcher->triggers.size() == 1);
+}
+
 TEST_CASE("a store with a newer format is refused") {
   ManualScheduler scheduler;
   storage::v1::FormatRecord format;
-  format.set_version(2);
+  format.set_version(3);
   Batch batch;
   batch.Put(Table::kMeta, "format", format.SerializeAsString());
   REQUIRE(scheduler.store.Write(batch).ok());

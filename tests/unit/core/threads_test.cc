@@ -96,7 +96,7 @@ TEST_CASE("many callers and streams that come and go: all is answered, delivered
   Counter answered, settled;
   auto steady = std::make_shared<AnsweringWatcher>(loop.get(), &settled);
   // Triggers may arrive before the id is known here; they are answered late, by the stream's end.
-  steady->id = loop->AddWatcher(steady, {Key("").group});
+  steady->id = loop->AddWatcher(steady, {Key("").target});
   std::vector<std::thread> callers;
   for (int caller = 0; caller < kCallers; ++caller) {
     callers.emplace_back([&, caller] {
@@ -105,9 +105,9 @@ TEST_CASE("many callers and streams that come and go: all is answered, delivered
         ScheduleNow(loop.get(), name, &answered);
         if (i % 50 != 0) continue;
         const WatcherId silent =
-            loop->AddWatcher(std::make_shared<SilentWatcher>(), {Key("").group});
+            loop->AddWatcher(std::make_shared<SilentWatcher>(), {Key("").target});
         loop->Get(Key(name), [](auto) {});
-        loop->List(EncodeGroupKey(Key("").group), SIZE_MAX, [](auto) {});
+        loop->List(EncodeTargetKey(Key("").target), SIZE_MAX, [](auto) {});
         loop->RemoveWatcher(silent);
       }
     });
@@ -134,7 +134,7 @@ TEST_CASE("a loop that is stopped under load answers every request exactly once"
         for (int i = 0; i < 100; ++i) {
           loop->Delete(Key("x"), [&](absl::Status) { ++answers; });
           loop->Get(Key("x"), [&](auto) { ++answers; });
-          loop->List(EncodeGroupKey(Key("").group), SIZE_MAX, [&](auto) { ++answers; });
+          loop->List(EncodeTargetKey(Key("").target), SIZE_MAX, [&](auto) { ++answers; });
         }
       });
     }

@@ -27,7 +27,7 @@ TEST_CASE("a watcher that leaves does not cost another its turn") {
   REQUIRE(registry.Reserve(7) == 2);
 }
 
-TEST_CASE("a group named twice gets two turns and is removed whole") {
+TEST_CASE("a target named twice gets two turns and is removed whole") {
   WatchRegistry registry;
   registry.Add(1, std::make_shared<RecordingWatcher>(), {7, 7});
   registry.Add(2, std::make_shared<RecordingWatcher>(), {7});
@@ -61,16 +61,20 @@ TEST_CASE("triggers count from 1 and are answered once") {
   registry.Add(1, std::make_shared<RecordingWatcher>(), {7});
   REQUIRE(registry.Reserve(7) == 1);
   REQUIRE(registry.Reserve(7) == 1);
-  REQUIRE(registry.Assign(1, 100, 1) == 1);
-  REQUIRE(registry.Assign(1, 200, 1) == 2);
-  REQUIRE(registry.Release(1, 2) == 200);
+  REQUIRE(registry.Assign(1, {100, 4}, 1) == 1);
+  REQUIRE(registry.Assign(1, {200, 5}, 1) == 2);
+  REQUIRE(registry.UnansweredByGroup() == absl::flat_hash_map<uint32_t, size_t>{{4, 1}, {5, 1}});
+  const auto released = registry.Release(1, 2);
+  REQUIRE(released.has_value());
+  REQUIRE(released->job_id == 200);
+  REQUIRE(released->group_id == 5);
   REQUIRE_FALSE(registry.Release(1, 2).has_value());
   REQUIRE_FALSE(registry.Release(1, 9).has_value());
   REQUIRE_FALSE(registry.Release(5, 1).has_value());
   std::vector<WatchRegistry::Unanswered> unanswered;
   registry.Remove(1, &unanswered);
   REQUIRE(unanswered.size() == 1);
-  REQUIRE(unanswered[0].job_id == 100);
+  REQUIRE(unanswered[0].trigger.job_id == 100);
 }
 
 }  // namespace

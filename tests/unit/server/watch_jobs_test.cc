@@ -53,6 +53,32 @@ TEST_CASE("a trigger carries the job, and its answer settles it") {
   CHECK(code == grpc::StatusCode::NOT_FOUND);
 }
 
+TEST_CASE("a limit that a watcher declares is kept, and jobs of other keys pass by") {
+  RunningServer server;
+  TestWatcher watcher(server);
+  pb::WatchJobsRequest first;
+  first.mutable_initial()->set_namespace_("ns");
+  first.mutable_initial()->set_app_id("app");
+  first.mutable_initial()->add_actor_types("Cart");
+  pb::ConcurrencyLimit* limit = first.mutable_initial()->add_concurrency_limits();
+  limit->set_max_concurrent(1);
+  limit->set_name("hot");
+  limit->mutable_actor()->set_type("Cart");
+  watcher.Write(first);
+
+  pb::JobMetadata metadata = ActorMetadata("Cart", "1");
+  for (const char* name : {"hot1", "hot2", "cold"}) {
+    metadata.set_concurrency_key(std::string(name).substr(0, 3) == "hot" ? "hot" : "cold");
+    REQUIRE(server.Schedule(JobRequest(name, metadata, "0s")).ok());
+  }
+  const pb::WatchJobsResponse trigger = watcher.Next();
+  CHECK(trigger.name() == "hot1");
+  CHECK(trigger.metadata().concurrency_key() == "hot");
+  CHECK(watcher.Next().name() == "cold");
+  watcher.Answer(trigger.id(), pb::FAILED);
+  CHECK(watcher.Next().name() == "hot2");
+}
+
 TEST_CASE("a failed trigger comes again as its policy says") {
   RunningServer server;
   TestWatcher watcher(server);
