@@ -39,5 +39,7 @@ inline constexpr size_t kMaxHttpConnections = 64;
 inline constexpr size_t kMaxHttpHeaderBytes = 8192;
 inline constexpr size_t kMaxHttpBodyBytes = 1024;
 inline constexpr absl::Duration kHttpTimeout = absl::Seconds(10);
+// How long a scrape waits for the loop to tell of its concurrency limits; then they are left out.
+inline constexpr absl::Duration kMaxLimitsWait = absl::Seconds(1);
 
 }  // namespace belfry::server

@@ -51,6 +51,8 @@ inline constexpr size_t kMaxInFlightPerWatcher = 100000;
 
 // Concurrency limits that one stream may declare; more are refused with InvalidArgument.
 inline constexpr size_t kMaxLimitsPerWatcher = 1000;
+// Waiting jobs that are counted for one limit when somebody asks; more are not told of.
+inline constexpr size_t kMaxCountedPending = 10000;
 // Groups of one target: one for the jobs without a concurrency key, and one for each key. Jobs with
 // yet another key are refused with ResourceExhausted. Each group costs some hundred bytes while it
 // has jobs; above kIdleGroupsPerTarget those that have none any more are given up.

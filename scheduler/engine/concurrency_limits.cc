@@ -1,6 +1,7 @@
 #include "scheduler/engine/concurrency_limits.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "scheduler/base/check.h"
 
@@ -43,6 +44,27 @@ std::optional<size_t> ConcurrencyLimits::Of(uint32_t target_id,
   const auto value = target->second.find(concurrency_key);
   if (value == target->second.end()) return std::nullopt;
   return value->second.max_concurrent;
+}
+
+void ConcurrencyLimits::CountThrottled(uint32_t target_id, const std::string& concurrency_key) {
+  const auto target = targets_.find(target_id);
+  if (target == targets_.end()) return;
+  const auto value = target->second.find(concurrency_key);
+  if (value != target->second.end()) ++value->second.throttled;
+}
+
+std::vector<ConcurrencyLimits::Throttled> ConcurrencyLimits::All() const {
+  std::vector<Throttled> all;
+  for (const auto& [target_id, by_key] : targets_) {
+    for (const auto& [key, value] : by_key) {
+      all.push_back({{target_id, key, value.max_concurrent}, value.throttled});
+    }
+  }
+  std::sort(all.begin(), all.end(), [](const Throttled& a, const Throttled& b) {
+    return std::tie(a.limit.target_id, a.limit.concurrency_key) <
+           std::tie(b.limit.target_id, b.limit.concurrency_key);
+  });
+  return all;
 }
 
 }  // namespace belfry

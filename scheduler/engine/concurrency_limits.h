@@ -36,6 +36,17 @@ class ConcurrencyLimits {
   // The limit of a target or of a key within it; nullopt if there is none.
   std::optional<size_t> Of(uint32_t target_id, const std::string& concurrency_key) const;
 
+  // Counts a job that was due and found no slot; does nothing if there is no such limit.
+  void CountThrottled(uint32_t target_id, const std::string& concurrency_key);
+
+  // A limit and how many jobs had to wait for it since it was first declared.
+  struct Throttled {
+    Limit limit;
+    uint64_t count = 0;
+  };
+  // All limits, ordered by target and key.
+  std::vector<Throttled> All() const;
+
   // Whether a limit names the target.
   bool Names(uint32_t target_id) const { return targets_.contains(target_id); }
 
@@ -43,6 +54,7 @@ class ConcurrencyLimits {
   struct Value {
     size_t max_concurrent = 0;
     size_t watchers = 0;  // that declared it and are connected
+    uint64_t throttled = 0;
   };
 
   using ByKey = absl::flat_hash_map<std::string, Value>;

@@ -165,7 +165,11 @@ class Engine {
   void Refresh(Group& group);
   void Refresh(Target& target);
   // Puts a group into its place in Target::startable, or takes it out.
-  void PlaceInTarget(const Group& group, Target& target);
+  void PlaceInTarget(Group& group, Target& target);
+  // A job that is due finds no slot of a limit: counts it, unless it was the last one counted.
+  void CountThrottled(uint32_t target_id, const std::string& concurrency_key, uint64_t job_id,
+                      uint64_t* last_throttled);
+  void On(ReadLimitsEvent& event, absl::Time now);
   // Gives up a group that has no jobs any more if its target has many; true if it did.
   bool DropIfIdle(Group& group);
   void DropIfUnused(Target& target);

@@ -183,18 +183,57 @@ void Engine::Refresh(Group& group) {
 
 void Engine::Refresh(Target& target) {
   due_targets_.Remove(target.id);
-  if (!target.startable.empty() && HasSlot(target) && registry_.HasCredit(target.id)) {
-    due_targets_.Push({target.startable.front().time, target.id});
+  if (!target.startable.empty()) {
+    const Position first = target.startable.front();
+    if (!HasSlot(target)) {
+      const Group& group = GroupOf(static_cast<uint32_t>(first.id));
+      if (first.time <= last_now_) {
+        CountThrottled(target.id, "", group.window.FirstId(), &target.last_throttled);
+      }
+    } else if (registry_.HasCredit(target.id)) {
+      due_targets_.Push({first.time, target.id});
+    }
   }
   DropIfUnused(target);
 }
 
-void Engine::PlaceInTarget(const Group& group, Target& target) {
+void Engine::PlaceInTarget(Group& group, Target& target) {
   target.startable.Remove(group.id);
-  if (!group.window.open() || !HasSlot(group)) return;
-  if (const auto first = group.window.FirstDue(); first.has_value()) {
+  if (!group.window.open()) return;
+  const auto first = group.window.FirstDue();
+  if (!first.has_value()) return;
+  if (HasSlot(group)) {
     target.startable.Push({*first, group.id});
+  } else if (*first <= last_now_) {
+    CountThrottled(target.id, group.concurrency_key, group.window.FirstId(), &group.last_throttled);
   }
+}
+
+void Engine::CountThrottled(uint32_t target_id, const std::string& concurrency_key, uint64_t job_id,
+                            uint64_t* last_throttled) {
+  if (std::exchange(*last_throttled, job_id) == job_id) return;
+  limits_.CountThrottled(target_id, concurrency_key);
+}
+
+void Engine::On(ReadLimitsEvent& event, absl::Time now) {
+  std::vector<LimitState> states;
+  for (const auto& [limit, throttled] : limits_.All()) {
+    const Target& target = *targets_.at(limit.target_id);
+    const auto key = DecodeTargetKey(target.key);
+    CHECK(key.has_value()) << "target " << target.id;
+    LimitState state{{*key, limit.concurrency_key, limit.max_concurrent}, 0, 0, throttled};
+    for (const uint32_t id : target.groups) {
+      const Group& group = GroupOf(id);
+      if (!limit.concurrency_key.empty() && limit.concurrency_key != group.concurrency_key)
+        continue;
+      state.unanswered += group.slots_taken;
+      // Those that could go on at once don't wait for this limit.
+      const bool waits = limit.concurrency_key.empty() ? !HasSlot(target) : !HasSlot(group);
+      if (waits) state.pending += group.window.CountDue(now, kMaxCountedPending - state.pending);
+    }
+    states.push_back(std::move(state));
+  }
+  event.reply(std::move(states));
 }
 
 bool Engine::DropIfIdle(Group& group) {

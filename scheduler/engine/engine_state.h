@@ -18,6 +18,7 @@ struct Engine::Target {
   // Its groups that have a job queued and a slot of their own, by when that job is due.
   TriggerQueue startable;
   size_t slots_taken = 0;
+  uint64_t last_throttled = 0;  // job that was last counted as waiting for a slot
 };
 
 // The jobs of one target that have the same concurrency key, or none: a stretch of the time index
@@ -35,6 +36,7 @@ struct Engine::Group {
   absl::Time newest_settled = absl::InfinitePast();  // latest index position that was consumed
   size_t slots_taken = 0;
   std::optional<size_t> max_slots;  // the limit of its concurrency key
+  uint64_t last_throttled = 0;
 };
 
 struct Engine::InFlight {

@@ -57,6 +57,22 @@ struct ConcurrencyLimit {
   size_t max_concurrent = 0;
 };
 
+// A concurrency limit at work.
+struct LimitState {
+  ConcurrencyLimit limit;
+  size_t unanswered = 0;  // triggers
+  // Jobs that are due and wait, of those that are in memory; kMaxCountedPending at most.
+  size_t pending = 0;
+  // Jobs that had to wait since the limit was first declared, each counted when it is first in
+  // line.
+  uint64_t throttled = 0;
+};
+
+// Asks for the state of all limits. The reply is given on the loop's thread and must not block.
+struct ReadLimitsEvent {
+  absl::AnyInvocable<void(std::vector<LimitState>)> reply;
+};
+
 struct AddWatcherEvent {
   WatcherId id = 0;
   std::shared_ptr<Watcher> watcher;
@@ -124,9 +140,9 @@ struct PurgeEvent {
   bool done = false;
 };
 
-using Event =
-    std::variant<ScheduleEvent, DeleteEvent, DeletePrefixEvent, AddWatcherEvent, RemoveWatcherEvent,
-                 SettleEvent, WatcherDrainedEvent, ScanResult, LoadEvent, PurgeEvent>;
+using Event = std::variant<ScheduleEvent, DeleteEvent, DeletePrefixEvent, AddWatcherEvent,
+                           RemoveWatcherEvent, SettleEvent, WatcherDrainedEvent, ScanResult,
+                           LoadEvent, PurgeEvent, ReadLimitsEvent>;
 
 struct Answer {
   Reply reply;

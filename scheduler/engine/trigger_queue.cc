@@ -39,6 +39,21 @@ std::vector<Position> TriggerQueue::Truncate(size_t keep) {
   return removed;
 }
 
+size_t TriggerQueue::CountUntil(absl::Time time, size_t most) const {
+  // What lies below an entry in the heap is not earlier than it.
+  std::vector<size_t> slots{0};
+  size_t count = 0;
+  while (!slots.empty() && count < most) {
+    const size_t slot = slots.back();
+    slots.pop_back();
+    if (slot >= heap_.size() || heap_[slot].time > time) continue;
+    ++count;
+    slots.push_back(2 * slot + 1);
+    slots.push_back(2 * slot + 2);
+  }
+  return count;
+}
+
 void TriggerQueue::Clear() {
   // Gives the memory back: an idle group must not keep what a burst needed.
   heap_ = {};

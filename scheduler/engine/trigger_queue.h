@@ -34,6 +34,10 @@ class TriggerQueue {
   // Keeps the `keep` earliest entries and returns the others, in no order.
   std::vector<Position> Truncate(size_t keep);
 
+  // How many entries lie at or before `time`; stops counting at `most`. Takes time in proportion to
+  // the result.
+  size_t CountUntil(absl::Time time, size_t most) const;
+
   void Clear();
 
   // In no order; for tests and for summaries.

@@ -84,6 +84,11 @@ std::optional<absl::Time> Window::FirstDue() const {
   return first.time;
 }
 
+size_t Window::CountDue(absl::Time now, size_t most) const {
+  const size_t count = delayed_.CountUntil(now, most);
+  return count + queue_.CountUntil(now, most - count);
+}
+
 Position Window::Pop() {
   if (!DelayedFirst()) return queue_.Pop();
   const uint64_t id = delayed_.front().id;

@@ -73,6 +73,11 @@ class Window {
   // has told what lies before it.
   std::optional<absl::Time> FirstDue() const;
 
+  // The id of the first entry. REQUIRES: FirstDue().
+  uint64_t FirstId() const { return DelayedFirst() ? delayed_.front().id : queue_.front().id; }
+  // How many of the entries in memory are due; stops counting at `most`.
+  size_t CountDue(absl::Time now, size_t most) const;
+
   // Takes the first entry; the result is its index position. REQUIRES: FirstDue().
   Position Pop();
 

@@ -105,6 +105,20 @@ std::optional<std::string> TargetPart(std::string_view job_key) {
   return std::string(job_key.substr(0, job_key.size() - rest.size()));
 }
 
+std::optional<TargetKey> DecodeTargetKey(std::string_view target_key) {
+  if (target_key.empty()) return std::nullopt;
+  TargetKey key;
+  key.kind =
+      target_key.starts_with(KindByte(TargetKind::kApp)) ? TargetKind::kApp : TargetKind::kActor;
+  std::string_view rest = target_key.substr(1);
+  auto ns = TakePart(&rest);
+  auto name = TakePart(&rest);
+  if (!ns.has_value() || !name.has_value() || !rest.empty()) return std::nullopt;
+  key.ns = *std::move(ns);
+  key.name = *std::move(name);
+  return key;
+}
+
 std::optional<GroupKeyParts> ParseGroupKey(std::string_view group_key) {
   auto target = TargetPart(group_key);
   if (!target.has_value()) return std::nullopt;

@@ -482,6 +482,10 @@ void SchedulerLoop::Settle(WatcherId id, uint64_t trigger_id, Outcome outcome) {
 
 void SchedulerLoop::WatcherDrained(WatcherId id) { impl_->SubmitReserved(WatcherDrainedEvent{id}); }
 
+void SchedulerLoop::ReadLimits(absl::AnyInvocable<void(std::vector<LimitState>)> reply) {
+  impl_->SubmitReserved(ReadLimitsEvent{std::move(reply)});
+}
+
 absl::Duration SchedulerLoop::RunOnce() { return impl_->RunOnce(); }
 bool SchedulerLoop::RunReaders() { return impl_->RunReaders(); }
 bool SchedulerLoop::RunReader(Reader reader) { return impl_->RunReader(reader); }

@@ -94,6 +94,10 @@ class SchedulerLoop {
   // Tells that a watcher that had too many unsent bytes has room again.
   void WatcherDrained(WatcherId id);
 
+  // Reads the state of all concurrency limits; `reply` is called on the loop's thread and must not
+  // block, or never if the loop stops before.
+  void ReadLimits(absl::AnyInvocable<void(std::vector<LimitState>)> reply);
+
   // One turn of the loop; returns how long the loop may sleep before the next. What the loop's
   // thread repeats; tests call it instead of Start. RunReaders and RunSyncer likewise do, on the
   // caller's thread, one piece of the work of the other threads, and tell whether there was any.

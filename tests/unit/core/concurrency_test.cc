@@ -253,6 +253,36 @@ TEST_CASE("a job with a key is found again, changed and deleted like any other")
   REQUIRE(watcher->triggers.size() == 2);
 }
 
+TEST_CASE("a limit tells how many are unanswered, wait, and have waited") {
+  Limited scheduler;
+  auto watcher = scheduler.Watch({scheduler.Limit(3), scheduler.Limit(1, "hot")});
+  const auto read = [&] {
+    std::vector<LimitState> states;
+    scheduler.loop->ReadLimits([&](std::vector<LimitState> result) { states = std::move(result); });
+    scheduler.RunUntilIdle();
+    REQUIRE(states.size() == 2);
+    REQUIRE(states[0].limit.target == scheduler.Target());
+    REQUIRE(states[0].limit.concurrency_key.empty());
+    REQUIRE(states[1].limit.concurrency_key == "hot");
+    using Numbers = std::vector<uint64_t>;
+    return std::pair{Numbers{states[0].unanswered, states[0].pending, states[0].throttled},
+                     Numbers{states[1].unanswered, states[1].pending, states[1].throttled}};
+  };
+  using Numbers = std::pair<std::vector<uint64_t>, std::vector<uint64_t>>;
+  REQUIRE(read() == Numbers{{0, 0, 0}, {0, 0, 0}});
+  for (const char* name : {"hot1", "hot2", "hot3"}) scheduler.Add(name, "hot");
+  // The type has slots left: what waits waits for the key.
+  REQUIRE(read() == Numbers{{1, 0, 0}, {1, 2, 1}});
+  for (const char* name : {"a", "b", "c"}) scheduler.Add(name);
+  REQUIRE(read() == Numbers{{3, 3, 1}, {1, 2, 1}});
+  scheduler.Answer(*watcher, 1);
+  REQUIRE(watcher->triggers.back().name() == "hot2");
+  REQUIRE(read() == Numbers{{3, 2, 1}, {1, 1, 2}});
+  // Far-away jobs don't wait yet.
+  REQUIRE(scheduler.Schedule("far", {.due_time = "1h", .concurrency_key = "hot"}).ok());
+  REQUIRE(read() == Numbers{{3, 2, 1}, {1, 1, 2}});
+}
+
 TEST_CASE("limits and progress of keyed jobs survive a power cut") {
   Limited scheduler;
   auto watcher = scheduler.Watch({scheduler.Limit(1, "hot")});

@@ -63,5 +63,17 @@ TEST_CASE("the queue agrees with a sorted map under random changes") {
   }
 }
 
+TEST_CASE("entries up to a time are counted, up to a bound") {
+  TriggerQueue queue;
+  REQUIRE(queue.CountUntil(absl::InfiniteFuture(), 10) == 0);
+  for (uint64_t id = 1; id <= 100; ++id) {
+    queue.Push({absl::FromUnixSeconds(static_cast<int64_t>(id * 37 % 101)), id});
+  }
+  for (const int64_t second : {0, 1, 50, 99, 100}) {
+    REQUIRE(queue.CountUntil(absl::FromUnixSeconds(second), 1000) == static_cast<size_t>(second));
+  }
+  REQUIRE(queue.CountUntil(absl::FromUnixSeconds(50), 20) == 20);
+}
+
 }  // namespace
 }  // namespace belfry
