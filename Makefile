@@ -3,10 +3,12 @@
 
 SECONDS ?= 60
 SEEDS ?= 100000
+SDKS ?= plain go python javascript
+SDK_TARGETS := belfry-scheduler belfry-sidecar
 DEMO_TARGETS := belfry-scheduler belfry-sidecar belfry belfry-example-app
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-dev configure build test demo format format-check layering lint asan tsan \
+.PHONY: help deps deps-dev configure build test test-sdk demo format format-check layering lint asan tsan \
         tidy fuzz sim ci clean
 
 help: ## List the targets
@@ -26,6 +28,11 @@ build: configure ## Build everything into build/release/bin
 
 test: build ## Build and run all tests
 	ctest --preset release
+	@tests/sdk/skipped.sh build/sdk
+
+test-sdk: configure ## Run programs with Dapr's SDKs for Go, Python and JavaScript against ours
+	cmake --build --preset release --target $(SDK_TARGETS)
+	python3 -B tests/sdk/run.py --bin build/release/bin --work build/sdk $(SDKS)
 
 demo: configure ## Build the programs and show a job that survives a crash of the scheduler
 	cmake --build --preset release --target $(DEMO_TARGETS)

@@ -1,0 +1,1 @@
+"""What runs the programs of tests/sdk against our scheduler and sidecar."""
