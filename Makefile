@@ -3,7 +3,7 @@
 
 SECONDS ?= 60
 SEEDS ?= 100000
-SDKS ?= plain go python javascript
+SDKS ?= plain go python javascript raw
 SDK_TARGETS := belfry-scheduler belfry-sidecar
 DEMO_TARGETS := belfry-scheduler belfry-sidecar belfry belfry-example-app
 
@@ -30,7 +30,7 @@ test: build ## Build and run all tests
 	ctest --preset release
 	@tests/sdk/skipped.sh build/sdk
 
-test-sdk: configure ## Run programs with Dapr's SDKs for Go, Python and JavaScript against ours
+test-sdk: configure ## Run only the programs with Dapr's SDKs and protocol (SDKS=python: one of them)
 	cmake --build --preset release --target $(SDK_TARGETS)
 	python3 -B tests/sdk/run.py --bin build/release/bin --work build/sdk $(SDKS)
 

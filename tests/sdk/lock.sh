@@ -4,7 +4,9 @@
 set -eu
 cd "$(dirname "$0")"
 
-(cd go && go mod tidy)
+for folder in go raw; do
+  (cd "$folder" && go mod tidy)
+done
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -77,6 +77,11 @@ def prepare_go(work_dir):
     return build_go("go", work_dir, ["build"])
 
 
+def prepare_raw(work_dir):
+    program = build_go("raw", work_dir, ["test", "-c"])
+    return [*program, "-test.parallel=8", "-test.timeout=5m"]
+
+
 def prepare_python(work_dir):
     version = "%d.%d" % sys.version_info[:2]
     if sys.version_info < (3, 10):
@@ -139,5 +144,6 @@ LANGUAGES = {
         Language("javascript", prepare_javascript, Sdk(
             app_protocol="http", payloads=JsonPayloads(empty=(None, b"{}")), exists_code="409",
             missing_code="500", invalid_code="400", types=False)),
+        Language("raw", prepare_raw),
     )
 }
