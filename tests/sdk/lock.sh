@@ -1,6 +1,6 @@
 #!/bin/sh
-# Writes the lock files anew after a version was changed in go.mod, requirements.in or package.json.
-# Needs go, python3 and npm. Download addresses are not recorded.
+# Writes the lock files anew after a version was changed in go.mod, requirements.in, package.json
+# or Cargo.toml. Needs go, python3, npm and cargo. Download addresses are not recorded.
 set -eu
 cd "$(dirname "$0")"
 
@@ -30,3 +30,5 @@ with open(sys.argv[1], "w") as file:
     file.write("\n")
 END
 )
+
+(cd rust && cargo generate-lockfile)

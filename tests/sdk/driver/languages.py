@@ -6,6 +6,7 @@ there, so that deleting it leaves the machine as it was.
 
 import dataclasses
 import importlib.util
+import os
 import pathlib
 import shutil
 import sys
@@ -129,6 +130,23 @@ def prepare_javascript(work_dir):
     return ["node", target / "program.mjs"]
 
 
+def prepare_rust(work_dir):
+    source = SDK_DIR / "rust"
+    install.require_tool("cargo", ["cargo", "--version"], r"cargo (\d+\.\d+)", (1, 88))
+    home = work_dir / "home"
+    home.mkdir(exist_ok=True)
+    # Where the user's registry is, if it is not the usual one.
+    usual = pathlib.Path(os.environ.get("CARGO_HOME", pathlib.Path.home() / ".cargo"))
+    if (usual / "config.toml").exists():
+        shutil.copy(usual / "config.toml", home)
+    target = work_dir / "target"
+    install.run(
+        ["cargo", "build", "--locked", "--quiet"], source, work_dir / "install.log",
+        {"CARGO_HOME": str(home), "CARGO_TARGET_DIR": str(target), "CARGO_NET_RETRY": "2"},
+    )
+    return [target / "debug" / "program"]
+
+
 LANGUAGES = {
     language.name: language
     for language in (
@@ -144,6 +162,9 @@ LANGUAGES = {
         Language("javascript", prepare_javascript, Sdk(
             app_protocol="http", payloads=JsonPayloads(empty=(None, b"{}")), exists_code="409",
             missing_code="500", invalid_code="400", types=False)),
+        Language("rust", prepare_rust, Sdk(
+            app_protocol="grpc", payloads=AnyPayloads(), exists_code="AlreadyExists",
+            missing_code="Internal", invalid_code="InvalidArgument", lists=True)),
         Language("raw", prepare_raw),
     )
 }
