@@ -3,7 +3,7 @@
 
 SECONDS ?= 60
 SEEDS ?= 100000
-SDKS ?= plain go python javascript rust raw
+SDKS ?= plain go python javascript java rust raw
 SDK_TARGETS := belfry-scheduler belfry-sidecar
 DEMO_TARGETS := belfry-scheduler belfry-sidecar belfry belfry-example-app
 

@@ -4,7 +4,10 @@ import base64
 import dataclasses
 import datetime
 import json
+import math
 import random
+import re
+import time
 from typing import Optional
 
 LARGE_BYTES = 1024 * 1024
@@ -26,11 +29,17 @@ class Case:
     payload: str = "text"
     failure_policy: Optional[dict] = None
 
-    def job(self, payloads):
-        """As the program is asked to schedule it."""
+    def job(self, sdk):
+        """As a program with this SDK (scenario.Sdk) is asked to schedule it."""
         fields = ("name", "schedule", "due_time", "repeats", "ttl", "failure_policy")
         job = {field: getattr(self, field) for field in fields}
-        data = payloads.sent(self.payload)
+        if self.failure_policy and "constant" in self.failure_policy:
+            job["failure_policy"] = retry(
+                self.failure_policy["constant"]["max_retries"], sdk.retry_ms)
+        if sdk.instants:
+            for field in ("due_time", "ttl"):
+                job[field] = job[field] and as_instant(job[field])
+        data = sdk.payloads.sent(self.payload)
         if data is not None:
             job["data"] = base64.b64encode(data).decode()
         return {field: value for field, value in job.items() if value is not None}
@@ -83,17 +92,34 @@ ODD_NAME = "odd: 50% + naïve||x@Y.z"
 DROP = {"drop": {}}
 
 
-def retry(max_retries):
-    """At most so many retries, a second apart: one SDK knows whole seconds only."""
-    return {"constant": {"interval_seconds": 1, "max_retries": max_retries}}
+def retry(max_retries, interval_ms=None):
+    """At most so many retries; how far apart depends on what the SDK can say."""
+    return {"constant": {"interval_ms": interval_ms, "max_retries": max_retries}}
 
 
-def rfc3339(time, zone_hours=0, digits=3):
+def rfc3339(seconds, zone_hours=0, digits=3):
     zone = datetime.timezone(datetime.timedelta(hours=zone_hours))
-    moment = datetime.datetime.fromtimestamp(time, zone)
+    moment = datetime.datetime.fromtimestamp(seconds, zone)
     fraction = f"{moment.microsecond:06d}0"[:digits]
     offset = "Z" if zone_hours == 0 else f"{zone_hours:+03d}:00"
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction}{offset}"
+
+
+SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+ISO8601_SECONDS = {"PT1S": 1, "P1Y2M": 425 * 86400}
+
+
+def as_instant(text):
+    """The wall-clock time of a due time or ttl as an SDK writes it that knows instants only. A
+    duration counts from now; what is cut off makes it later, not earlier."""
+    durations = re.findall(r"(\d+)(ms|[hms])", text)
+    if text in ISO8601_SECONDS:
+        seconds = time.time() + ISO8601_SECONDS[text]
+    elif "".join(map("".join, durations)) == text:
+        seconds = time.time() + sum(int(count) * SECONDS[unit] for count, unit in durations)
+    else:
+        seconds = datetime.datetime.fromisoformat(text).timestamp()
+    return rfc3339(math.ceil(seconds * 1000) / 1000)
 
 
 def firing(now):

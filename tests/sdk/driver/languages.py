@@ -50,9 +50,11 @@ def prepare_plain(_):
 
 
 def go_environment(work_dir):
+    """Both Go programs share what was downloaded and built."""
+    shared = work_dir.parent / "go-shared"
     return {
-        "GOPATH": str(work_dir / "path"),
-        "GOCACHE": str(work_dir / "cache"),
+        "GOPATH": str(shared / "path"),
+        "GOCACHE": str(shared / "cache"),
         "GOTOOLCHAIN": "local",
     }
 
@@ -130,6 +132,26 @@ def prepare_javascript(work_dir):
     return ["node", target / "program.mjs"]
 
 
+def prepare_java(work_dir):
+    source = SDK_DIR / "java"
+    version = install.require_tool("javac", ["javac", "-version"], r"javac (\d+)", (17,))
+    install.require_tool("mvn", ["mvn", "--version"], r"Maven (\d+\.\d+)", (3, 6))
+    target = work_dir / "source" / "target"
+
+    def install_packages():
+        copy_sources("java", work_dir)
+        install.run(
+            ["mvn", "--batch-mode", "--quiet", f"-Dmaven.repo.local={work_dir / 'repository'}",
+             "-Dmaven.wagon.http.retryHandler.count=2", "compile",
+             "dependency:copy-dependencies", f"-DoutputDirectory={target / 'lib'}"],
+            work_dir / "source", work_dir / "install.log",
+        )
+
+    files = sorted(file for file in source.rglob("*") if file.is_file())
+    install.once(work_dir, install.fingerprint(files, version), install_packages)
+    return ["java", "-cp", f"{target / 'classes'}:{target / 'lib'}/*", "belfry.Program"]
+
+
 def prepare_rust(work_dir):
     source = SDK_DIR / "rust"
     install.require_tool("cargo", ["cargo", "--version"], r"cargo (\d+\.\d+)", (1, 88))
@@ -165,6 +187,11 @@ LANGUAGES = {
         Language("rust", prepare_rust, Sdk(
             app_protocol="grpc", payloads=AnyPayloads(), exists_code="AlreadyExists",
             missing_code="Internal", invalid_code="InvalidArgument", lists=True)),
+        # The SDK knows due times and ttls as instants, and payloads as bytes. Of the time between
+        # retries it sends and reads the fraction of a second only.
+        Language("java", prepare_java, Sdk(
+            app_protocol="http", payloads=AnyPayloads(), **GRPC_CODES, types=False,
+            instants=True, retry_ms=500, default_retry_ms=0)),
         Language("raw", prepare_raw),
     )
 }

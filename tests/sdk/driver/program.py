@@ -4,7 +4,7 @@ Requests go to its standard input and answers come from its standard output, a J
 its lines begin with a mark, because SDKs print there too. A request has `id` and `op`:
 
     schedule       overwrite, and job {name, schedule, due_time, repeats, ttl, data, type_url,
-                   failure_policy: {drop: {}} or {constant: {interval_seconds, max_retries}}}
+                   failure_policy: {drop: {}} or {constant: {interval_ms, max_retries}}}
     get, delete    name
     list           answers with `jobs`
     delete_prefix  prefix

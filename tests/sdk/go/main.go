@@ -50,8 +50,8 @@ type failurePolicy struct {
 }
 
 type constantRetry struct {
-	IntervalSeconds int64  `json:"interval_seconds"`
-	MaxRetries      uint32 `json:"max_retries"`
+	IntervalMs int64  `json:"interval_ms"`
+	MaxRetries uint32 `json:"max_retries"`
 }
 
 type request struct {
@@ -132,7 +132,7 @@ func toJob(fields jobFields, overwrite bool) *client.Job {
 		if policy.Drop != nil {
 			options = append(options, client.WithJobDropFailurePolicy())
 		} else {
-			interval := time.Duration(policy.Constant.IntervalSeconds) * time.Second
+			interval := time.Duration(policy.Constant.IntervalMs) * time.Millisecond
 			options = append(options, client.WithJobConstantFailurePolicyInterval(interval),
 				client.WithJobConstantFailurePolicyMaxRetries(policy.Constant.MaxRetries))
 		}
@@ -156,8 +156,8 @@ func fromJob(job *client.Job) *jobFields {
 	case *client.JobFailurePolicyDrop:
 		fields.FailurePolicy = &failurePolicy{Drop: &struct{}{}}
 	case *client.JobFailurePolicyConstant:
-		seconds := int64(*policy.Interval / time.Second)
-		fields.FailurePolicy = &failurePolicy{Constant: &constantRetry{seconds, *policy.MaxRetries}}
+		retry := &constantRetry{policy.Interval.Milliseconds(), *policy.MaxRetries}
+		fields.FailurePolicy = &failurePolicy{Constant: retry}
 	}
 	return fields
 }

@@ -67,14 +67,14 @@ async function call(method, name, body) {
 
 function toPolicy(fields) {
   if (fields?.constant === undefined) return fields;
-  const {interval_seconds: seconds, max_retries: maxRetries} = fields.constant;
-  return {constant: {interval: `${seconds}s`, maxRetries}};
+  const {interval_ms: ms, max_retries: maxRetries} = fields.constant;
+  return {constant: {interval: `${ms / 1000}s`, maxRetries}};
 }
 
 function fromPolicy(policy) {
   if (policy.constant === undefined) return policy;
   const {interval, maxRetries} = policy.constant;
-  return {constant: {interval_seconds: parseFloat(interval), max_retries: maxRetries}};
+  return {constant: {interval_ms: parseFloat(interval) * 1000, max_retries: maxRetries}};
 }
 
 async function schedule(job, overwrite) {

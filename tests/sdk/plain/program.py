@@ -120,7 +120,7 @@ def to_policy(fields):
     if fields is None or "drop" in fields:
         return fields
     constant = fields["constant"]
-    return {"constant": {"interval": f"{constant['interval_seconds']}s",
+    return {"constant": {"interval": f"{constant['interval_ms'] / 1000:g}s",
                          "maxRetries": constant["max_retries"]}}
 
 
@@ -128,7 +128,7 @@ def from_policy(policy):
     if "drop" in policy:
         return policy
     constant = policy["constant"]
-    return {"constant": {"interval_seconds": float(constant["interval"].removesuffix("s")),
+    return {"constant": {"interval_ms": float(constant["interval"].removesuffix("s")) * 1000,
                          "max_retries": constant["maxRetries"]}}
 
 

@@ -48,14 +48,14 @@ def to_policy(fields):
         return DropFailurePolicy()
     constant = fields["constant"]
     return ConstantFailurePolicy(
-        max_retries=constant["max_retries"], interval_seconds=constant["interval_seconds"])
+        max_retries=constant["max_retries"], interval_seconds=constant["interval_ms"] // 1000)
 
 
 def from_policy(policy):
     if isinstance(policy, DropFailurePolicy):
         return {"drop": {}}
     return {"constant": {
-        "interval_seconds": policy.interval_seconds, "max_retries": policy.max_retries}}
+        "interval_ms": policy.interval_seconds * 1000, "max_retries": policy.max_retries}}
 
 
 def to_job(fields):

@@ -94,10 +94,7 @@ pub struct JobFields {
 #[serde(rename_all = "lowercase")]
 enum PolicyFields {
     Drop {},
-    Constant {
-        interval_seconds: u64,
-        max_retries: u32,
-    },
+    Constant { interval_ms: u64, max_retries: u32 },
 }
 
 impl JobFields {
@@ -129,11 +126,11 @@ impl JobFields {
                 job = job.with_failure_policy(policy.build());
             }
             Some(PolicyFields::Constant {
-                interval_seconds,
+                interval_ms,
                 max_retries,
             }) => {
                 let policy = JobFailurePolicyBuilder::new(JobFailurePolicyType::Constant {})
-                    .with_retry_interval(Duration::from_secs(interval_seconds))
+                    .with_retry_interval(Duration::from_millis(interval_ms))
                     .with_max_retries(max_retries);
                 job = job.with_failure_policy(policy.build());
             }
@@ -154,12 +151,17 @@ impl JobFields {
             failure_policy: policy.map(|policy| match policy {
                 Policy::Drop(_) => PolicyFields::Drop {},
                 Policy::Constant(constant) => PolicyFields::Constant {
-                    interval_seconds: constant.interval.unwrap_or_default().seconds as u64,
+                    interval_ms: to_ms(constant.interval.unwrap_or_default()),
                     max_retries: constant.max_retries.expect("a number of retries"),
                 },
             }),
         }
     }
+}
+
+fn to_ms(interval: prost_types::Duration) -> u64 {
+    let interval: Duration = interval.try_into().expect("a positive duration");
+    interval.as_millis() as u64
 }
 
 /// Tells the driver something. Lines of several threads do not mix.
