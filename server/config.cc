@@ -1,7 +1,5 @@
 #include "server/config.h"
 
-#include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
@@ -11,6 +9,8 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "fmt/format.h"
+#include "server/flag_names.h"
+#include "server/reference_flags.h"
 
 namespace belfry::server {
 namespace {
@@ -21,27 +21,11 @@ constexpr int kExitUsage = 2;
 constexpr absl::Duration kMaxUnsyncedMin = absl::Milliseconds(1);
 constexpr absl::Duration kMaxUnsyncedMax = absl::Hours(1);
 
-// Flags of the reference that ask for something this scheduler cannot give.
+// Flags of the reference that ask for security this scheduler cannot give.
 struct UnsupportedFlags {
   bool tls_enabled = false;
   std::string mode = "standalone";
-  bool etcd_embed = true;
-  std::string etcd_initial_cluster;
-  std::string etcd_client_endpoints;
 };
-
-// --healthz-port is also read from BELFRY_HEALTHZ_PORT.
-std::string EnvironmentName(std::string_view flag) {
-  std::string name = "BELFRY_";
-  for (const char c : flag) {
-    if (c == '-') {
-      name += '_';
-    } else {
-      name += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    }
-  }
-  return name;
-}
 
 // What is wrong with a port, or an empty text.
 std::string CheckPort(const std::string& text) {
@@ -101,28 +85,9 @@ void AddFlags(CLI::App* app, Config* config, std::string* max_unsynced) {
 }
 
 void AddUnsupportedFlags(CLI::App* app, UnsupportedFlags* flags) {
-  const std::string group = "Accepted only with the values that mean one scheduler without TLS";
+  const std::string group = "Accepted only with the values that mean a scheduler without TLS";
   AddBoolean(app, "tls-enabled", &flags->tls_enabled, "only false")->group(group);
   AddOption(app, "mode", &flags->mode, "only standalone")->group(group);
-  AddBoolean(app, "etcd-embed", &flags->etcd_embed, "only true (the default)")->group(group);
-  AddOption(app, "etcd-initial-cluster", &flags->etcd_initial_cluster, "at most one member")
-      ->group(group);
-  AddOption(app, "etcd-client-endpoints", &flags->etcd_client_endpoints, "only empty")
-      ->group(group);
-}
-
-// CLI11 takes the arguments in reverse order, and an empty value only as an argument of its own.
-std::vector<std::string> ForCli11(const std::vector<std::string>& flags) {
-  std::vector<std::string> reversed;
-  for (auto flag = flags.rbegin(); flag != flags.rend(); ++flag) {
-    if (flag->starts_with("--") && flag->ends_with('=')) {
-      reversed.emplace_back();
-      reversed.push_back(flag->substr(0, flag->size() - 1));
-    } else {
-      reversed.push_back(*flag);
-    }
-  }
-  return reversed;
 }
 
 // Why the start must end, with what to do instead; OK if nothing unsupported was asked for.
@@ -136,19 +101,6 @@ absl::Status CheckSupported(const UnsupportedFlags& flags) {
     return absl::UnimplementedError(fmt::format(
         "--mode={}: only standalone is supported, also inside Kubernetes; leave the flag out",
         flags.mode));
-  }
-  if (!flags.etcd_embed || !flags.etcd_client_endpoints.empty()) {
-    return absl::UnimplementedError(
-        "--etcd-embed=false, --etcd-client-endpoints: jobs are kept in --data-dir, an etcd cluster "
-        "cannot be used yet; leave the flags out");
-  }
-  const auto members =
-      1 + std::count(flags.etcd_initial_cluster.begin(), flags.etcd_initial_cluster.end(), ',');
-  if (members > 1) {
-    return absl::UnimplementedError(fmt::format(
-        "--etcd-initial-cluster names {} members: schedulers do not share jobs yet, and several "
-        "behind one name would each keep a part of them; run one replica and leave the flag out",
-        members));
   }
   return absl::OkStatus();
 }
@@ -183,6 +135,7 @@ Arguments ParseArguments(const std::vector<std::string>& flags) {
   UnsupportedFlags unsupported;
   AddFlags(&app, &config, &max_unsynced);
   AddUnsupportedFlags(&app, &unsupported);
+  const ReferenceFlags reference(&app);
 
   // CLI11 reports by exceptions.
   try {
@@ -200,9 +153,11 @@ Arguments ParseArguments(const std::vector<std::string>& flags) {
     return Exit(kExitUsage, fmt::format("{}\n", std::string(status.message())));
   }
   status = CheckSupported(unsupported);
+  if (status.ok()) status = reference.CheckSupported();
   if (!status.ok()) {
     return Exit(kExitRefused, fmt::format("{}\n", std::string(status.message())));
   }
+  config.ignored_flags = reference.GivenWithoutMeaning();
   return Arguments{std::move(config), 0, {}};
 }
 

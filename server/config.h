@@ -29,6 +29,8 @@ struct Config {
   std::string override_broadcast_host_port;  // advertised as it is; empty means found out
   absl::Duration max_unsynced = absl::Seconds(1);
   std::string ports_file;  // receives the ports in use once ready; empty means none
+  // Flags of the reference that were given and change nothing, with their dashes.
+  std::vector<std::string> ignored_flags;
 };
 
 // What to do after reading the arguments: run with `config`, or print `text` and exit.

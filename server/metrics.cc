@@ -1,5 +1,8 @@
 #include "server/metrics.h"
 
+#include <iterator>
+#include <type_traits>
+
 #include "prometheus/text_serializer.h"
 
 namespace belfry::server {
@@ -24,13 +27,14 @@ ServerMetrics::ServerMetrics()
                       "Triggers that were answered with failure, each attempt by itself")),
       undelivered_(AddPair("dapr_scheduler_jobs_undelivered_total",
                            "Triggers whose stream ended before they were answered")),
-      bulk_deleted_(AddCounter("dapr_scheduler_jobs_bulk_deleted_total",
-                               "Deletes of many jobs at once, counted by request")),
+      bulk_deleted_(CounterFamily("dapr_scheduler_jobs_bulk_deleted_total",
+                                  "Deletes of many jobs at once, counted by request"),
+                    {}),
       connected_(prometheus::BuildGauge()
                      .Name("dapr_scheduler_sidecars_connected")
                      .Help("Open WatchJobs streams")
-                     .Register(registry_)
-                     .Add({})),
+                     .Register(registry_),
+                 {}),
       sidecar_errors_(prometheus::BuildCounter()
                           .Name("dapr_scheduler_sidecar_errors_total")
                           .Help("Requests and streams of sidecars that failed, by reason")
@@ -39,33 +43,55 @@ ServerMetrics::ServerMetrics()
                    .Name("dapr_scheduler_trigger_latency")
                    .Help("Milliseconds from handing a trigger to its stream to its answer")
                    .Register(registry_)),
-      latency_ms_{&latency_.Add({{"type", kAppLabel}}, kLatencyBucketsMs),
-                  &latency_.Add({{"type", kActorLabel}}, kLatencyBucketsMs)},
-      clock_steps_(prometheus::BuildCounter()
-                       .Name("belfry_scheduler_clock_steps_total")
-                       .Help("Times that the wall clock was set, by direction")
-                       .Register(registry_)),
+      latency_ms_{{latency_, {{"type", kAppLabel}}, kLatencyBucketsMs},
+                  {latency_, {{"type", kActorLabel}}, kLatencyBucketsMs}},
+      clock_steps_(CounterFamily("belfry_scheduler_clock_steps_total",
+                                 "Times that the wall clock was set, by direction")),
       clock_set_forward_(clock_steps_.Add({{"direction", "forward"}})),
       clock_set_back_(clock_steps_.Add({{"direction", "back"}})) {}
 
-ServerMetrics::CounterPair ServerMetrics::AddPair(const std::string& name,
-                                                  const std::string& help) {
-  auto& family = prometheus::BuildCounter().Name(name).Help(help).Register(registry_);
-  return {&family.Add({{"type", kAppLabel}}), &family.Add({{"type", kActorLabel}})};
+// Several threads may come here at once; the family gives all of them the same metric.
+template <typename Metric>
+Metric& ServerMetrics::Series<Metric>::Get() {
+  Metric* metric = metric_.load(std::memory_order_acquire);
+  if (metric != nullptr) return *metric;
+  if constexpr (std::is_same_v<Metric, prometheus::Histogram>) {
+    metric = &family_.Add(labels_, buckets_);
+  } else {
+    metric = &family_.Add(labels_);
+  }
+  metric_.store(metric, std::memory_order_release);
+  return *metric;
 }
 
-prometheus::Counter& ServerMetrics::AddCounter(const std::string& name, const std::string& help) {
-  return prometheus::BuildCounter().Name(name).Help(help).Register(registry_).Add({});
+template class ServerMetrics::Series<prometheus::Counter>;
+template class ServerMetrics::Series<prometheus::Gauge>;
+template class ServerMetrics::Series<prometheus::Histogram>;
+
+prometheus::Family<prometheus::Counter>& ServerMetrics::CounterFamily(const std::string& name,
+                                                                      const std::string& help) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(registry_);
+}
+
+ServerMetrics::CounterPair ServerMetrics::AddPair(const std::string& name,
+                                                  const std::string& help) {
+  auto& family = CounterFamily(name, help);
+  return {{family, {{"type", kAppLabel}}}, {family, {{"type", kActorLabel}}}};
+}
+
+void ServerMetrics::ObserveLatency(TargetKind kind, absl::Duration latency) {
+  // Whole milliseconds, as the reference counts.
+  For(latency_ms_, kind).Observe(static_cast<double>(absl::ToInt64Milliseconds(latency)));
 }
 
 void ServerMetrics::JobTriggered(TargetKind kind, absl::Duration latency) {
   For(triggered_, kind).Increment();
-  latency_ms_[kind == TargetKind::kApp ? 0 : 1]->Observe(absl::ToDoubleMilliseconds(latency));
+  ObserveLatency(kind, latency);
 }
 
 void ServerMetrics::JobFailed(TargetKind kind, absl::Duration latency) {
   For(failed_, kind).Increment();
-  latency_ms_[kind == TargetKind::kApp ? 0 : 1]->Observe(absl::ToDoubleMilliseconds(latency));
+  ObserveLatency(kind, latency);
 }
 
 void ServerMetrics::SidecarFailed(SidecarError error) {
@@ -75,8 +101,18 @@ void ServerMetrics::SidecarFailed(SidecarError error) {
   sidecar_errors_.Add({{"reason", reason}}).Increment();
 }
 
+void ServerMetrics::AddSource(std::function<std::vector<prometheus::MetricFamily>()> collect) {
+  sources_.push_back(std::move(collect));
+}
+
 std::string ServerMetrics::Text() const {
-  return prometheus::TextSerializer().Serialize(registry_.Collect());
+  std::vector<prometheus::MetricFamily> families = registry_.Collect();
+  for (const auto& collect : sources_) {
+    std::vector<prometheus::MetricFamily> more = collect();
+    families.insert(families.end(), std::make_move_iterator(more.begin()),
+                    std::make_move_iterator(more.end()));
+  }
+  return prometheus::TextSerializer().Serialize(families);
 }
 
 }  // namespace belfry::server

@@ -19,6 +19,7 @@
 #include "server/metrics.h"
 #include "server/open_streams.h"
 #include "server/ports_file.h"
+#include "server/process_metrics.h"
 #include "server/scheduler_service.h"
 #include "server/stop_signals.h"
 #include "spdlog/spdlog.h"
@@ -91,6 +92,9 @@ absl::Status Scheduler::OpenPorts() {
       http_->Listen(config_.healthz_listen_address, config_.healthz_port,
                     [this](std::string_view path) { return AnswerHealth(*health_, path); }));
   if (!config_.enable_metrics) return absl::OkStatus();
+  metrics_.AddSource(ProcessMetrics);
+  metrics_.AddSource(
+      [this] { return StoreMetrics(DirectoryBytes(config_.data_dir), health_->Ready()); });
   ASSIGN_OR_RETURN(ports_.metrics,
                    http_->Listen(config_.listen_address, config_.metrics_port,
                                  [this](std::string_view) { return AnswerMetrics(metrics_); }));
@@ -143,6 +147,9 @@ void Scheduler::Stop() {
 
 int RunScheduler(const Config& config) {
   spdlog::info("belfry-scheduler {} starts", BELFRY_VERSION);
+  for (const std::string& flag : config.ignored_flags) {
+    spdlog::info("flag has no effect here and is ignored flag={}", flag);
+  }
   RedirectGrpcLog();
   absl::StatusOr<std::unique_ptr<StopSignals>> signals =
       StopSignals::Start(kStopTimeout, [](const char* why) { EndNow(why); });

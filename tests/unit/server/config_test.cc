@@ -128,10 +128,15 @@ TEST_CASE("help and version are answered with exit code 0") {
 }
 
 TEST_CASE("what would split or expose the service is refused with exit code 1") {
-  const auto flag = GENERATE(std::string("--tls-enabled"), std::string("--tls-enabled=true"),
-                             std::string("--mode=kubernetes"), std::string("--etcd-embed=false"),
-                             std::string("--etcd-client-endpoints=http://etcd:2379"),
-                             std::string("--etcd-initial-cluster=a=http://a:2380,b=http://b:2380"));
+  const auto flag =
+      GENERATE(std::string("--tls-enabled"), std::string("--tls-enabled=true"),
+               std::string("--mode=kubernetes"), std::string("--etcd-embed=false"),
+               std::string("--etcd-client-endpoints=http://etcd:2379"),
+               std::string("--etcd-client-username=u"), std::string("--etcd-client-password=p"),
+               std::string("--etcd-initial-cluster=a=http://a:2380,b=http://b:2380"),
+               std::string("--initial-cluster=a=http://a:2380,b=http://b:2380"),
+               std::string("--replica-count=3"), std::string("--sentry-address=sentry:443"),
+               std::string("--kubeconfig=/k"));
   INFO(flag);
   const Arguments arguments = ParseArguments({flag});
   CHECK_FALSE(arguments.config.has_value());
@@ -147,6 +152,84 @@ TEST_CASE("refused flags are accepted with the values that ask for nothing speci
   Parsed({"--etcd-embed"});
   Parsed({"--etcd-embed=true"});
   Parsed({"--etcd-initial-cluster=dapr-scheduler-server-0=http://localhost:2380"});
+  Parsed({"--etcd-client-endpoints=", "--etcd-client-username=", "--sentry-address="});
+  Parsed({"--replica-count=1"});
+}
+
+TEST_CASE("the whole command line of a reference scheduler with one member is understood") {
+  const Config config = Parsed({"--port=50006",
+                                "--healthz-port=8080",
+                                "--healthz-listen-address=",
+                                "--listen-address=0.0.0.0",
+                                "--override-broadcast-host-port=localhost:50006",
+                                "--tls-enabled=false",
+                                "--trust-domain=localhost",
+                                "--trust-anchors-file=/ca.crt",
+                                "--mode=standalone",
+                                "--id=dapr-scheduler-server-0",
+                                "--etcd-embed=true",
+                                "--etcd-initial-cluster=dapr-scheduler-server-0=http://l:2380",
+                                "--etcd-data-dir=/jobs",
+                                "--etcd-client-port=2379",
+                                "--etcd-client-listen-address=0.0.0.0",
+                                "--etcd-space-quota=16Gi",
+                                "--etcd-compaction-mode=periodic",
+                                "--etcd-compaction-retention=10m",
+                                "--etcd-snapshot-count",
+                                "10000",
+                                "--etcd-max-snapshots=10",
+                                "--etcd-max-wals=10",
+                                "--etcd-backend-batch-limit=5000",
+                                "--etcd-backend-batch-interval=50ms",
+                                "--etcd-max-txn-ops=10000",
+                                "--etcd-experimental-bootstrap-defrag-threshold-megabytes=100",
+                                "--etcd-initial-election-tick-advance",
+                                "--etcd-metrics=basic",
+                                "--identity-directory-write=/tmp/x",
+                                "--workers=2048",
+                                "--log-level=info",
+                                "--log-as-json=false",
+                                "--log-file=",
+                                "--metrics-port=9090",
+                                "--metrics-listen-address=0.0.0.0",
+                                "--enable-metrics"});
+  CHECK(config.data_dir == "/jobs");
+  CHECK(config.override_broadcast_host_port == "localhost:50006");
+  CHECK(config.ignored_flags ==
+        std::vector<std::string>{"--etcd-client-listen-address",
+                                 "--etcd-client-port",
+                                 "--etcd-space-quota",
+                                 "--etcd-compaction-mode",
+                                 "--etcd-compaction-retention",
+                                 "--etcd-snapshot-count",
+                                 "--etcd-max-snapshots",
+                                 "--etcd-max-wals",
+                                 "--etcd-backend-batch-limit",
+                                 "--etcd-backend-batch-interval",
+                                 "--etcd-max-txn-ops",
+                                 "--etcd-experimental-bootstrap-defrag-threshold-megabytes",
+                                 "--etcd-initial-election-tick-advance",
+                                 "--etcd-metrics",
+                                 "--identity-directory-write",
+                                 "--log-file",
+                                 "--metrics-listen-address",
+                                 "--trust-anchors-file",
+                                 "--trust-domain",
+                                 "--workers"});
+}
+
+TEST_CASE("flags without effect are told once each, those that were not given not at all") {
+  CHECK(Parsed({}).ignored_flags.empty());
+  CHECK(Parsed({"--workers=1", "--workers=2"}).ignored_flags ==
+        std::vector<std::string>{"--workers"});
+  const ScopedVariable workers("BELFRY_WORKERS", "3");
+  CHECK(Parsed({}).ignored_flags == std::vector<std::string>{"--workers"});
+}
+
+TEST_CASE("flags may begin with one dash") {
+  CHECK(Parsed({"-port=7"}).port == 7);
+  CHECK(Parsed({"-data-dir", "/x"}).data_dir == "/x");
+  CHECK(ParseArguments({"-no-such-flag"}).exit_code == 2);
 }
 
 TEST_CASE("a refused flag in the environment is refused too") {

@@ -214,7 +214,8 @@ TEST_CASE("what the server does is counted by kind of target") {
   CHECK(server.HasSample("dapr_scheduler_jobs_created_total{type=\"job\"}", "1"));
   CHECK(server.HasSample("dapr_scheduler_jobs_created_total{type=\"actor\"}", "1"));
   CHECK(server.HasSample("dapr_scheduler_jobs_deleted_total{type=\"actor\"}", "1"));
-  CHECK(server.HasSample("dapr_scheduler_jobs_deleted_total{type=\"job\"}", "0"));
+  // A series appears with its first event.
+  CHECK_FALSE(server.HasSample("dapr_scheduler_jobs_deleted_total{type=\"job\"}", "0"));
 }
 
 TEST_CASE("a caller that gives up does no harm") {
