@@ -35,7 +35,7 @@ absl::Status ReadFields(const JsonValue& object, const std::vector<Field>& field
     for (const Field& field : fields) {
       if (key != field.camel && key != field.snake) continue;
       if (!seen.insert(field.camel).second) {
-        return absl::InvalidArgumentError(fmt::format("duplicate field \"{}\"", key));
+        return JsonErrorAt(value.key_offset, fmt::format("duplicate field \"{}\"", key));
       }
       if (value.is_null() && !field.null_is_value) continue;
       if (auto status = field.read(value); !status.ok()) return status;
@@ -69,8 +69,13 @@ std::string Shown(const JsonValue& value) {
 }
 
 absl::Status WrongValue(std::string_view type, std::string_view field, const JsonValue& value) {
-  return absl::InvalidArgumentError(
-      fmt::format("invalid value for {} field {}: {}", type, field, Shown(value)));
+  return JsonErrorAt(value.offset,
+                     fmt::format("invalid value for {} field {}: {}", type, field, Shown(value)));
+}
+
+// A value that should have been an object.
+absl::Status UnexpectedToken(const JsonValue& value) {
+  return JsonSyntaxErrorAt(value.offset, fmt::format("unexpected token {}", Shown(value)));
 }
 
 Field StringField(std::string_view camel, std::string_view snake,
@@ -93,7 +98,7 @@ Field Uint32Field(std::string_view camel, std::string_view snake,
 }
 
 absl::Status ReadConstant(const JsonValue& json, JobFailurePolicyConstant* constant) {
-  if (!json.is_object()) return WrongValue("object", "constant", json);
+  if (!json.is_object()) return UnexpectedToken(json);
   const auto read_interval = [constant](const JsonValue& value) -> absl::Status {
     const auto interval =
         value.is_string() ? ParseDurationText(value.text) : std::optional<SecondsNanos>();
@@ -109,20 +114,20 @@ absl::Status ReadConstant(const JsonValue& json, JobFailurePolicyConstant* const
 }
 
 absl::Status ReadFailurePolicy(const JsonValue& json, JobFailurePolicy* policy) {
-  if (!json.is_object()) return WrongValue("object", "failurePolicy", json);
-  const auto second = [policy] {
+  if (!json.is_object()) return UnexpectedToken(json);
+  const auto second = [policy](const JsonValue& value) {
     return policy->policy_case() == JobFailurePolicy::POLICY_NOT_SET
                ? absl::OkStatus()
-               : absl::InvalidArgumentError("failurePolicy has both \"drop\" and \"constant\"");
+               : JsonErrorAt(value.key_offset, "failurePolicy has both \"drop\" and \"constant\"");
   };
   const auto read_drop = [policy, second](const JsonValue& value) -> absl::Status {
-    if (auto status = second(); !status.ok()) return status;
-    if (!value.is_object()) return WrongValue("object", "drop", value);
+    if (auto status = second(value); !status.ok()) return status;
+    if (!value.is_object()) return UnexpectedToken(value);
     policy->mutable_drop();
     return absl::OkStatus();
   };
   const auto read_constant = [policy, second](const JsonValue& value) -> absl::Status {
-    if (auto status = second(); !status.ok()) return status;
+    if (auto status = second(value); !status.ok()) return status;
     return ReadConstant(value, policy->mutable_constant());
   };
   return ReadFields(json, {{"drop", "drop", read_drop}, {"constant", "constant", read_constant}});
@@ -158,8 +163,8 @@ Field OverwriteField(ScheduleJobRequest* request, bool* seen) {
   return {"overwrite", "overwrite", [request, seen](const JsonValue& value) -> absl::Status {
             if (!value.is_bool()) return WrongValue("bool", "overwrite", value);
             if (*seen) {
-              return absl::InvalidArgumentError(
-                  "duplicate field \"overwrite\": inside job and beside it");
+              return JsonErrorAt(value.key_offset,
+                                 "duplicate field \"overwrite\": inside job and beside it");
             }
             *seen = true;
             request->set_overwrite(value.kind == JsonValue::Kind::kTrue);
@@ -174,8 +179,8 @@ absl::Status CheckBesideJob(const JsonValue& root) {
     for (const auto& [key, value] : root.members) {
       if (key != field.camel && key != field.snake) continue;
       if (value.is_null() && !field.null_is_value) continue;
-      return absl::InvalidArgumentError(
-          fmt::format("field \"{}\" beside \"job\": put it inside", key));
+      return JsonErrorAt(value.key_offset,
+                         fmt::format("field \"{}\" beside \"job\": put it inside", key));
     }
   }
   return absl::OkStatus();
@@ -185,7 +190,7 @@ absl::Status CheckBesideJob(const JsonValue& root) {
 absl::StatusOr<const JsonValue*> NestedJob(const JsonValue& root) {
   const JsonValue* job = nullptr;
   const auto read_job = [&job](const JsonValue& value) -> absl::Status {
-    if (!value.is_object()) return WrongValue("object", "job", value);
+    if (!value.is_object()) return UnexpectedToken(value);
     job = &value;
     return absl::OkStatus();
   };
@@ -193,6 +198,19 @@ absl::StatusOr<const JsonValue*> NestedJob(const JsonValue& root) {
   if (job == nullptr) return nullptr;
   if (auto status = CheckBesideJob(root); !status.ok()) return status;
   return job;
+}
+
+absl::Status ReadRequest(const JsonValue& root, ApiVersion version, ScheduleJobRequest* request) {
+  if (!root.is_object()) return UnexpectedToken(root);
+  const auto nested = NestedJob(root);
+  if (!nested.ok()) return nested.status();
+
+  bool overwrite_seen = false;
+  std::vector<Field> fields = JobFields(version, request->mutable_job());
+  fields.push_back(OverwriteField(request, &overwrite_seen));
+  if (*nested == nullptr) return ReadFields(root, fields);
+  if (auto status = ReadFields(**nested, fields); !status.ok()) return status;
+  return ReadFields(root, {OverwriteField(request, &overwrite_seen)});
 }
 
 // Appends `"name":` with a comma before it unless it is the first.
@@ -229,26 +247,14 @@ void AppendFailurePolicy(const JobFailurePolicy& policy, std::string* out) {
 
 absl::StatusOr<ScheduleJobRequest> ParseScheduleBody(std::string_view body, ApiVersion version) {
   ScheduleJobRequest request;
-  Job* job = request.mutable_job();
-  if (body.empty()) return request;
-  auto root = ParseJson(body);
-  if (!root.ok()) return root.status();
-  if (!root->is_object()) {
-    return absl::InvalidArgumentError(fmt::format("unexpected token {}", Shown(*root)));
-  }
-  auto nested = NestedJob(*root);
-  if (!nested.ok()) return nested.status();
-
-  bool overwrite_seen = false;
-  std::vector<Field> fields = JobFields(version, job);
-  fields.push_back(OverwriteField(&request, &overwrite_seen));
-  if (*nested == nullptr) {
-    if (auto status = ReadFields(*root, fields); !status.ok()) return status;
+  if (body.empty()) {
+    request.mutable_job();
     return request;
   }
-  if (auto status = ReadFields(**nested, fields); !status.ok()) return status;
-  if (auto status = ReadFields(*root, {OverwriteField(&request, &overwrite_seen)}); !status.ok()) {
-    return status;
+  const auto root = ParseJson(body);
+  if (!root.ok()) return root.status();
+  if (auto status = ReadRequest(*root, version, &request); !status.ok()) {
+    return WithPosition(status, body);
   }
   return request;
 }

@@ -21,6 +21,9 @@ struct JsonValue {
   std::string text;
   std::vector<JsonValue> items;                            // of an array
   std::vector<std::pair<std::string, JsonValue>> members;  // of an object, in source order
+  // Where the value begins in the source, and its key if it is a member of an object; in bytes.
+  std::size_t offset = 0;
+  std::size_t key_offset = 0;
 
   bool is_null() const { return kind == Kind::kNull; }
   bool is_bool() const { return kind == Kind::kFalse || kind == Kind::kTrue; }
@@ -35,5 +38,14 @@ struct JsonValue {
 // Reads one value that fills `text`, white space around it aside. InvalidArgument with the line and
 // the column if it is not JSON, has bytes behind it or is nested deeper than kMaxJsonDepth.
 absl::StatusOr<JsonValue> ParseJson(std::string_view text);
+
+// InvalidArgument that says what is wrong at a place of the source, which WithPosition will tell as
+// line and column. The second one is for tokens that should not be there at all.
+absl::Status JsonErrorAt(std::size_t offset, std::string_view message);
+absl::Status JsonSyntaxErrorAt(std::size_t offset, std::string_view message);
+
+// The same status with the line and column of its place in `text` before its message; a status
+// without a place as it is.
+absl::Status WithPosition(const absl::Status& status, std::string_view text);
 
 }  // namespace belfry::sidecar

@@ -25,7 +25,8 @@ absl::Status JsonToValue(const JsonValue& json, pb::Value* value) {
     case JsonValue::Kind::kNumber: {
       const auto number = NumberToDouble(json);
       if (!number) {
-        return absl::InvalidArgumentError(
+        return JsonErrorAt(
+            json.offset,
             fmt::format("invalid google.protobuf.Value: number {} is out of range", json.text));
       }
       value->set_number_value(*number);
@@ -44,12 +45,12 @@ absl::Status JsonToValue(const JsonValue& json, pb::Value* value) {
 
 absl::Status JsonToStruct(const JsonValue& json, pb::Struct* value) {
   if (!json.is_object()) {
-    return absl::InvalidArgumentError("invalid google.protobuf.Struct: not an object");
+    return JsonErrorAt(json.offset, "invalid google.protobuf.Struct: not an object");
   }
   auto& fields = *value->mutable_fields();
   for (const auto& [key, member] : json.members) {
     if (fields.contains(key)) {
-      return absl::InvalidArgumentError(fmt::format("duplicate map key \"{}\"", key));
+      return JsonErrorAt(member.key_offset, fmt::format("duplicate map key \"{}\"", key));
     }
     if (auto status = JsonToValue(member, &fields[key]); !status.ok()) return status;
   }
@@ -58,7 +59,7 @@ absl::Status JsonToStruct(const JsonValue& json, pb::Struct* value) {
 
 absl::Status JsonToList(const JsonValue& json, pb::ListValue* value) {
   if (json.kind != JsonValue::Kind::kArray) {
-    return absl::InvalidArgumentError("invalid google.protobuf.ListValue: not an array");
+    return JsonErrorAt(json.offset, "invalid google.protobuf.ListValue: not an array");
   }
   for (const JsonValue& item : json.items) {
     if (auto status = JsonToValue(item, value->add_values()); !status.ok()) return status;

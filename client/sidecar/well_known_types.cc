@@ -97,8 +97,8 @@ bool Append(const Number& m, int, std::string* out) {
 
 absl::Status Mismatch(std::string_view type, const JsonValue& json) {
   const bool scalar = json.is_number() || json.is_string();
-  return absl::InvalidArgumentError(
-      fmt::format("invalid google.protobuf.{}{}{}", type, scalar ? ": " : "", json.text));
+  return JsonErrorAt(json.offset, fmt::format("invalid google.protobuf.{}{}{}", type,
+                                              scalar ? ": " : "", json.text));
 }
 
 template <typename Message, typename Optional>
@@ -169,8 +169,8 @@ absl::Status Read(const JsonValue& json, pb::FieldMask* m) {
 absl::Status Read(const JsonValue& json, pb::Any* m) {
   if (json.is_object() && json.members.empty()) return absl::OkStatus();
   if (!IsWellKnownPair(json)) {
-    return absl::InvalidArgumentError(
-        "invalid google.protobuf.Any: @type does not name a well-known type");
+    return JsonErrorAt(json.offset,
+                       "invalid google.protobuf.Any: @type does not name a well-known type");
   }
   auto any = ReadWellKnownPair(json);
   if (!any.ok()) return any.status();
@@ -273,14 +273,15 @@ absl::StatusOr<pb::Any> ReadWellKnownPair(const JsonValue& json) {
     const JsonValue** slot = key == "@type" ? &url : key == "value" ? &value : nullptr;
     if (slot == nullptr) continue;
     if (*slot != nullptr) {
-      return absl::InvalidArgumentError(fmt::format("duplicate \"{}\" field", key));
+      return JsonErrorAt(member.key_offset, fmt::format("duplicate \"{}\" field", key));
     }
     *slot = &member;
   }
   const WellKnownType& type = *FindType(url->text);
-  const JsonValue empty{JsonValue::Kind::kObject, "", {}, {}};
+  JsonValue empty;
+  empty.kind = JsonValue::Kind::kObject;
   if (value == nullptr && type.name != "Empty") {
-    return absl::InvalidArgumentError("missing \"value\" field beside \"@type\"");
+    return JsonErrorAt(json.offset, "missing \"value\" field beside \"@type\"");
   }
   auto bytes = type.read(value == nullptr ? empty : *value);
   if (!bytes.ok()) return bytes.status();

@@ -131,9 +131,9 @@ TEST_CASE("http api: bad requests") {
 
 TEST_CASE("http api: the text for a malformed body, byte for byte") {
   Fixture f;
-  CHECK(f.Send("POST", "/v1.0/jobs/x", R"({"repeats":-1})").body ==
+  CHECK(f.Send("POST", "/v1.0/jobs/x", R"({"schedule":"@daily","repeats":-1})").body ==
         R"({"errorCode":"ERR_MALFORMED_REQUEST","message":"failed deserializing HTTP body: proto: )"
-        R"(invalid value for uint32 field repeats: -1"})");
+        R"((line 1:32): invalid value for uint32 field repeats: -1"})");
 }
 
 TEST_CASE("http api: a body over the limit") {

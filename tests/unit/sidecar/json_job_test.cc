@@ -88,13 +88,40 @@ TEST_CASE("bodies that are malformed") {
         absl::StatusCode::kInvalidArgument);
 }
 
-TEST_CASE("errors name the field and the value") {
-  const auto text = [](const char* body) {
-    return std::string(ParseScheduleBody(body, ApiVersion::kV1).status().message());
-  };
-  CHECK(text(R"({"repeats":-1})") == "invalid value for uint32 field repeats: -1");
-  CHECK(text(R"({"ttl":"a","ttl":"b"})") == "duplicate field \"ttl\"");
-  CHECK(text(R"([{}])") == "unexpected token [");
+TEST_CASE("errors name the place, the field and the value") {
+  const auto [body, text] = GENERATE(table<std::string, std::string>({
+      {R"({"repeats":-1})", "(line 1:12): invalid value for uint32 field repeats: -1"},
+      {R"({"schedule":"@daily","repeats":-1})",
+       "(line 1:32): invalid value for uint32 field repeats: -1"},
+      {"{\n  \"dueTime\" : \"1s\",\n  \"ttl\": 5}",
+       "(line 3:10): invalid value for string field ttl: 5"},
+      {R"({"schedule":"ä\"","ttl":{}})", "(line 1:25): invalid value for string field ttl: {"},
+      {R"({"overwrite":"true"})", "(line 1:14): invalid value for bool field overwrite: \"true\""},
+      {R"({"ttl":"a","ttl":"b"})", "(line 1:12): duplicate field \"ttl\""},
+      {R"({"data":[1,{"a":1,"a":2}]})", "(line 1:19): duplicate map key \"a\""},
+      {R"({"data":[1e400]})",
+       "(line 1:10): invalid google.protobuf.Value: number 1e400 is out of range"},
+      {R"({"job":{"repeats":1.5}})", "(line 1:19): invalid value for uint32 field repeats: 1.5"},
+      {R"({"job":{},"ttl":"1s"})", "(line 1:11): field \"ttl\" beside \"job\": put it inside"},
+      {R"({"failurePolicy":{"drop":{},"constant":{}}})",
+       "(line 1:29): failurePolicy has both \"drop\" and \"constant\""},
+      {R"({"failurePolicy":{"constant":{"interval":"1m"}}})",
+       "(line 1:42): invalid value for google.protobuf.Duration field interval: \"1m\""},
+      {R"({"failurePolicy":7})", "syntax error (line 1:18): unexpected token 7"},
+      {R"({"job":[]})", "syntax error (line 1:8): unexpected token ["},
+      {R"([{}])", "syntax error (line 1:1): unexpected token ["},
+      {"\n\"x\"", "syntax error (line 2:1): unexpected token \"x\""},
+  }));
+  CAPTURE(body);
+  CHECK(std::string(ParseScheduleBody(body, ApiVersion::kV1).status().message()) == text);
+}
+
+TEST_CASE("an error inside the pair of a well-known type tells its place too") {
+  const auto status =
+      ParseScheduleBody(R"({"data":{"@type":"x/google.protobuf.BoolValue","value":"yes"}})",
+                        ApiVersion::kAlpha1)
+          .status();
+  CHECK(std::string(status.message()) == "(line 1:56): invalid google.protobuf.BoolValue: yes");
 }
 
 TEST_CASE("overwrite may stand inside job and beside it") {

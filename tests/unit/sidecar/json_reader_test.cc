@@ -40,6 +40,42 @@ TEST_CASE("an error tells the line and the column") {
   CHECK(std::string(value.status().message()).find("(line 2:8)") != std::string::npos);
 }
 
+TEST_CASE("keys and values know where they begin") {
+  const std::string text =
+      "\n{ \"a\\\"]\" : [1 ,true,{}, \"x\\\\\"],\t\"b\":null , \"c\":{\"d\":-1}}";
+  const auto value = ParseJson(text);
+  REQUIRE(value.ok());
+  const auto at = [&text](std::size_t offset, std::size_t size) {
+    return text.substr(offset, size);
+  };
+  CHECK(value->offset == 1);
+  const JsonValue& a = value->members[0].second;
+  CHECK(at(a.key_offset, 6) == "\"a\\\"]\"");
+  CHECK(at(a.offset, 2) == "[1");
+  CHECK(at(a.items[0].offset, 1) == "1");
+  CHECK(at(a.items[1].offset, 4) == "true");
+  CHECK(at(a.items[2].offset, 2) == "{}");
+  CHECK(at(a.items[3].offset, 5) == "\"x\\\\\"");
+  const JsonValue& b = value->members[1].second;
+  CHECK(at(b.key_offset, 3) == "\"b\"");
+  CHECK(at(b.offset, 4) == "null");
+  const JsonValue& d = value->members[2].second.members[0].second;
+  CHECK(at(d.key_offset, 3) == "\"d\"");
+  CHECK(at(d.offset, 2) == "-1");
+}
+
+TEST_CASE("a place is told as line and column, in characters") {
+  const auto told = [](const absl::Status& status) {
+    return std::string(WithPosition(status, "\u00e4\n\u00e4\u00e4x").message());
+  };
+  CHECK(told(JsonErrorAt(0, "m")) == "(line 1:1): m");
+  CHECK(told(JsonErrorAt(2, "m")) == "(line 1:2): m");
+  CHECK(told(JsonErrorAt(3, "m")) == "(line 2:1): m");
+  CHECK(told(JsonErrorAt(7, "m")) == "(line 2:3): m");
+  CHECK(told(JsonSyntaxErrorAt(7, "m")) == "syntax error (line 2:3): m");
+  CHECK(told(absl::InvalidArgumentError("m")) == "m");
+}
+
 TEST_CASE("nesting has a limit") {
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + std::string(depth, ']');
