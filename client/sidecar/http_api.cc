@@ -9,6 +9,7 @@
 
 #include "client/sidecar/http_path.h"
 #include "client/sidecar/json_text.h"
+#include "client/sidecar/openapi_document.h"
 #include "client/sidecar/white_space.h"
 
 namespace belfry::sidecar {
@@ -23,10 +24,6 @@ constexpr char kPlainText[] = "text/plain; charset=utf-8";
 struct Target {
   std::vector<std::string_view> segments;
   std::string_view query;
-
-  bool Is(std::initializer_list<std::string_view> path) const {
-    return std::equal(segments.begin(), segments.end(), path.begin(), path.end());
-  }
 };
 
 Target SplitTarget(std::string_view target) {
@@ -40,6 +37,18 @@ Target SplitTarget(std::string_view target) {
   if (question != std::string_view::npos) out.query = target.substr(question + 1);
   out.segments = CleanSegments(target.substr(0, question));
   return out;
+}
+
+// Whether a route has this path; `segment` becomes what stands for its segment in braces.
+bool HasPath(const HttpRoute& route, const std::vector<std::string_view>& segments,
+             std::string_view* segment) {
+  const std::vector<std::string_view> wanted = CleanSegments(route.path);
+  return std::equal(segments.begin(), segments.end(), wanted.begin(), wanted.end(),
+                    [segment](std::string_view given, std::string_view expected) {
+                      if (!expected.starts_with('{')) return given == expected;
+                      *segment = given;
+                      return true;
+                    });
 }
 
 // The first value of a parameter in a query.
@@ -87,124 +96,146 @@ HttpApi::HttpApi(const Config& config, JobsApi& jobs, Metadata& metadata, const 
       health_(health),
       shutdown_(std::move(shutdown)) {}
 
+std::span<const HttpApi::Entry> HttpApi::Entries() {
+  constexpr bool kToken = true;
+  constexpr bool kNoToken = false;
+  constexpr bool kPublic = true;
+  static constexpr Entry kEntries[] = {
+      {{"POST", "/v1.0/jobs/{name}"}, &HttpApi::ScheduleV1},
+      {{"GET", "/v1.0/jobs/{name}"}, &HttpApi::GetJob},
+      {{"DELETE", "/v1.0/jobs/{name}"}, &HttpApi::DeleteJob},
+      {{"POST", "/v1.0-alpha1/jobs/{name}"}, &HttpApi::ScheduleAlpha1},
+      {{"GET", "/v1.0-alpha1/jobs/{name}"}, &HttpApi::GetJob},
+      {{"DELETE", "/v1.0-alpha1/jobs/{name}"}, &HttpApi::DeleteJob},
+      {{"GET", "/v1.0/healthz", kNoToken, kPublic}, &HttpApi::GetHealth},
+      {{"GET", "/v1.0/healthz/outbound", kNoToken, kPublic}, &HttpApi::GetOutboundHealth},
+      {{"GET", "/v1.0/metadata", kToken, kPublic}, &HttpApi::GetMetadata},
+      {{"PUT", "/v1.0/metadata/{key}"}, &HttpApi::SetMetadata},
+      {{"POST", "/v1.0/shutdown"}, &HttpApi::ShutDown},
+      {{"GET", "/openapi.json"}, &HttpApi::GetOpenApi},
+  };
+  return kEntries;
+}
+
+std::vector<HttpRoute> HttpApi::Routes() {
+  std::vector<HttpRoute> routes;
+  for (const Entry& entry : Entries()) routes.push_back(entry.route);
+  return routes;
+}
+
 void HttpApi::Handle(HttpRequest request, HttpRespond respond) {
-  const Target target = SplitTarget(request.target);
   if (config_.enable_api_logging) {
     spdlog::info("http api call method={} target={}", request.method, request.target);
   }
-  const bool get = request.method == "GET";
-  if (get && target.Is({"v1.0", "healthz"})) return respond(Healthz(target.query));
-  if (get && target.Is({"v1.0", "healthz", "outbound"})) return respond(Outbound());
-  if (!config_.dapr_api_token.empty() && !TokensEqual(request.api_token, config_.dapr_api_token)) {
+  const Target target = SplitTarget(request.target);
+  const Entry* found = nullptr;
+  std::string_view segment;
+  for (const Entry& entry : Entries()) {
+    if (entry.route.method != request.method) continue;
+    if (HasPath(entry.route, target.segments, &segment)) found = &entry;
+  }
+  const bool needs_token = found == nullptr || found->route.needs_token;
+  if (needs_token && !config_.dapr_api_token.empty() &&
+      !TokensEqual(request.api_token, config_.dapr_api_token)) {
     return respond({401, kPlainText, "invalid api token\n"});
   }
-
-  const auto& segments = target.segments;
-  if (segments.size() == 3 && segments[1] == "jobs") {
-    // `segments` points into the request, which moves on.
-    const std::string name(segments[2]);
-    if (segments[0] == "v1.0") {
-      return HandleJob(std::move(request), ApiVersion::kV1, name, std::move(respond));
-    }
-    if (segments[0] == "v1.0-alpha1") {
-      return HandleJob(std::move(request), ApiVersion::kAlpha1, name, std::move(respond));
-    }
-  }
-  if (get && target.Is({"v1.0", "metadata"})) {
-    return respond({200, kJson, MetadataToJson(metadata_.Get())});
-  }
-  if (request.method == "PUT" && segments.size() == 3 && segments[0] == "v1.0" &&
-      segments[1] == "metadata") {
-    return respond(SetMetadata(request, segments[2]));
-  }
-  if (request.method == "POST" && target.Is({"v1.0", "shutdown"})) {
-    respond(NoContent());
-    return shutdown_();
-  }
-  respond(NoSuchRoute());
+  if (found == nullptr) return respond(NoSuchRoute());
+  // Both point into the request, which moves on.
+  const std::string kept_segment(segment);
+  const std::string kept_query(target.query);
+  (this->*found->handle)({std::move(request), kept_segment, kept_query, std::move(respond)});
 }
 
 void HttpApi::HandlePublic(HttpRequest request, HttpRespond respond) {
   const Target target = SplitTarget(request.target);
-  if (request.method == "GET") {
-    if (target.Is({"v1.0", "healthz"})) return respond(Healthz(target.query));
-    if (target.Is({"v1.0", "healthz", "outbound"})) return respond(Outbound());
-    if (target.Is({"v1.0", "metadata"})) {
-      return respond({200, kJson, MetadataToJson(metadata_.Get())});
-    }
+  std::string_view segment;
+  for (const Entry& entry : Entries()) {
+    if (!entry.route.is_public || entry.route.method != request.method) continue;
+    if (!HasPath(entry.route, target.segments, &segment)) continue;
+    const std::string query(target.query);
+    return (this->*entry.handle)({std::move(request), "", query, std::move(respond)});
   }
   respond({404, kPlainText, "404 page not found\n"});
 }
 
-void HttpApi::HandleJob(HttpRequest request, ApiVersion version, const std::string& segment,
-                        HttpRespond respond) {
-  const std::string& method = request.method;
-  if (method != "POST" && method != "GET" && method != "DELETE") return respond(NoSuchRoute());
-  auto name = QueryUnescape(segment);
-  if (!name) return respond(BadEscape());
-  if (method == "POST") {
-    return ScheduleJob(std::move(request), version, *std::move(name), std::move(respond));
-  }
-  if (method == "GET") return GetJob(*std::move(name), std::move(respond));
-  jobs_.Delete(*std::move(name),
-               [respond = std::move(respond)](std::optional<ApiError> error) mutable {
-                 respond(error ? FromError(*error) : NoContent());
-               });
-}
-
-void HttpApi::ScheduleJob(HttpRequest request, ApiVersion version, std::string name,
-                          HttpRespond respond) {
-  if (request.body_too_large) return respond(BodyTooLarge());
-  auto schedule = ParseScheduleBody(request.body, version);
+void HttpApi::Schedule(ApiVersion version, Call call) {
+  const auto name = QueryUnescape(call.segment);
+  if (!name) return call.respond(BadEscape());
+  if (call.request.body_too_large) return call.respond(BodyTooLarge());
+  auto schedule = ParseScheduleBody(call.request.body, version);
   if (!schedule.ok()) {
-    return respond(PlainError(400, "ERR_MALFORMED_REQUEST",
-                              fmt::format("failed deserializing HTTP body: proto: {}",
-                                          std::string(schedule.status().message()))));
+    return call.respond(PlainError(400, "ERR_MALFORMED_REQUEST",
+                                   fmt::format("failed deserializing HTTP body: proto: {}",
+                                               std::string(schedule.status().message()))));
   }
-  if (!schedule->job().name().empty()) return respond(FromError(jobs_.errors().NameInBody()));
-  schedule->mutable_job()->set_name(std::string(TrimWhiteSpace(name)));
+  if (!schedule->job().name().empty()) return call.respond(FromError(jobs_.errors().NameInBody()));
+  schedule->mutable_job()->set_name(std::string(TrimWhiteSpace(*name)));
   jobs_.Schedule(*std::move(schedule),
-                 [respond = std::move(respond)](std::optional<ApiError> error) mutable {
+                 [respond = std::move(call.respond)](std::optional<ApiError> error) mutable {
                    respond(error ? FromError(*error) : NoContent());
                  });
 }
 
-void HttpApi::GetJob(std::string name, HttpRespond respond) {
-  jobs_.Get(std::move(name),
-            [respond = std::move(respond)](std::optional<ApiError> error, const Job& job) mutable {
-              respond(error ? FromError(*error) : HttpResponse{200, kJson, JobToJson(job)});
-            });
+void HttpApi::GetJob(Call call) {
+  auto name = QueryUnescape(call.segment);
+  if (!name) return call.respond(BadEscape());
+  jobs_.Get(*std::move(name), [respond = std::move(call.respond)](std::optional<ApiError> error,
+                                                                  const Job& job) mutable {
+    respond(error ? FromError(*error) : HttpResponse{200, kJson, JobToJson(job)});
+  });
 }
 
-HttpResponse HttpApi::Healthz(std::string_view query) const {
+void HttpApi::DeleteJob(Call call) {
+  auto name = QueryUnescape(call.segment);
+  if (!name) return call.respond(BadEscape());
+  jobs_.Delete(*std::move(name),
+               [respond = std::move(call.respond)](std::optional<ApiError> error) mutable {
+                 respond(error ? FromError(*error) : NoContent());
+               });
+}
+
+void HttpApi::GetHealth(Call call) {
   if (const auto names = health_.NotReady(); !names.empty()) {
-    return PlainError(500, "ERR_HEALTH_NOT_READY",
-                      fmt::format("dapr is not ready: [{}]", fmt::join(names, " ")));
+    return call.respond(PlainError(500, "ERR_HEALTH_NOT_READY",
+                                   fmt::format("dapr is not ready: [{}]", fmt::join(names, " "))));
   }
-  const auto app_id = QueryValue(query, "appid");
+  const auto app_id = QueryValue(call.query, "appid");
   if (app_id && !app_id->empty() && *app_id != config_.app_id) {
-    return PlainError(500, "ERR_HEALTH_APPID_NOT_MATCH", "dapr app-id does not match");
+    return call.respond(
+        PlainError(500, "ERR_HEALTH_APPID_NOT_MATCH", "dapr app-id does not match"));
   }
-  return NoContent();
+  call.respond(NoContent());
 }
 
-HttpResponse HttpApi::Outbound() const {
-  if (health_.outbound_ready()) return NoContent();
-  return PlainError(500, "ERR_OUTBOUND_HEALTH_NOT_READY", "dapr outbound is not ready");
+void HttpApi::GetOutboundHealth(Call call) {
+  if (health_.outbound_ready()) return call.respond(NoContent());
+  call.respond(PlainError(500, "ERR_OUTBOUND_HEALTH_NOT_READY", "dapr outbound is not ready"));
 }
 
-HttpResponse HttpApi::SetMetadata(const HttpRequest& request, std::string_view segment) {
-  if (request.body_too_large) return BodyTooLarge();
-  const auto key = QueryUnescape(segment);
-  if (!key) return BadEscape();
-  if (!IsUtf8(*key) || !IsUtf8(request.body)) {
-    return PlainError(400, "ERR_MALFORMED_REQUEST", "metadata is not UTF-8");
-  }
-  if (const auto status = metadata_.Set(*key, request.body); !status.ok()) {
-    return PlainError(HttpStatus(status.code()), "ERR_METADATA_SET", std::string(status.message()));
-  }
-  return NoContent();
+void HttpApi::GetMetadata(Call call) {
+  call.respond({200, kJson, MetadataToJson(metadata_.Get())});
 }
+
+void HttpApi::SetMetadata(Call call) {
+  if (call.request.body_too_large) return call.respond(BodyTooLarge());
+  const auto key = QueryUnescape(call.segment);
+  if (!key) return call.respond(BadEscape());
+  if (!IsUtf8(*key) || !IsUtf8(call.request.body)) {
+    return call.respond(PlainError(400, "ERR_MALFORMED_REQUEST", "metadata is not UTF-8"));
+  }
+  if (const auto status = metadata_.Set(*key, call.request.body); !status.ok()) {
+    return call.respond(
+        PlainError(HttpStatus(status.code()), "ERR_METADATA_SET", std::string(status.message())));
+  }
+  call.respond(NoContent());
+}
+
+void HttpApi::ShutDown(Call call) {
+  call.respond(NoContent());
+  shutdown_();
+}
+
+void HttpApi::GetOpenApi(Call call) { call.respond({200, kJson, std::string(OpenApiDocument())}); }
 
 bool TokensEqual(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
