@@ -68,6 +68,12 @@ std::string CheckPorts(const RawFlags& raw, bool metrics_port_given, Config* con
       return error;
     }
   }
+  if (!raw.internal_port.empty()) {
+    if (auto error = read("dapr-internal-grpc-port", raw.internal_port, &config->internal_port);
+        !error.empty()) {
+      return error;
+    }
+  }
   config->metrics_port_given = metrics_port_given;
   if (auto error = read("metrics-port", raw.metrics_port, &config->metrics_port); !error.empty()) {
     return error;
@@ -132,8 +138,10 @@ std::string CheckAppHealth(const RawFlags& raw, Config* config) {
   return "";
 }
 
-std::string CheckSizes(const RawFlags& raw, Config* config) {
-  const auto body = ParseByteQuantity(raw.max_request_megabytes > 0
+// The newer flag of each pair wins, as with the reference.
+std::string CheckSizes(const FlagSet& flags, Config* config) {
+  const RawFlags& raw = flags.raw();
+  const auto body = ParseByteQuantity(!flags.Given("max-body-size") && raw.max_request_megabytes > 0
                                           ? fmt::format("{}Mi", raw.max_request_megabytes)
                                           : raw.max_body_size);
   if (!body) {
@@ -141,9 +149,9 @@ std::string CheckSizes(const RawFlags& raw, Config* config) {
                        raw.max_body_size);
   }
   config->max_body_bytes = *body;
-  const auto head = ParseByteQuantity(raw.read_buffer_kilobytes > 0
-                                          ? fmt::format("{}Ki", raw.read_buffer_kilobytes)
-                                          : raw.read_buffer_size);
+  const bool older_head = !flags.Given("read-buffer-size") && raw.read_buffer_kilobytes > 0;
+  const auto head = ParseByteQuantity(older_head ? fmt::format("{}Ki", raw.read_buffer_kilobytes)
+                                                 : raw.read_buffer_size);
   if (!head) {
     return fmt::format("--read-buffer-size \"{}\": not a size of 1 to 1Gi, such as 4Ki",
                        raw.read_buffer_size);
@@ -186,6 +194,7 @@ void TakeRest(const RawFlags& raw, Config* config) {
     config->listen_addresses.push_back(WithoutBrackets(std::move(address)));
   }
   config->public_listen_address = WithoutBrackets(raw.public_listen_address);
+  config->internal_listen_address = WithoutBrackets(raw.internal_listen_address);
   config->enable_metrics = raw.enable_metrics;
   config->metrics_listen_address = raw.metrics_listen_address;
   config->log_as_json = raw.log_as_json;
@@ -204,7 +213,7 @@ std::string Check(const FlagSet& flags, Config* config) {
            CheckApp(raw, config),
            CheckPorts(raw, flags.Given("metrics-port"), config),
            CheckAppHealth(raw, config),
-           CheckSizes(raw, config),
+           CheckSizes(flags, config),
            CheckLogLevel(raw, config),
            CheckScheduler(raw, flags.Given("scheduler-host-address"), config),
        }) {
@@ -222,6 +231,20 @@ ParsedCommandLine Exit(int code, std::string text) {
   return out;
 }
 
+ParsedCommandLine WaitFor(const std::string& http_port) {
+  const auto port = ParsePort(http_port);
+  if (!port || *port == 0) {
+    return Exit(kExitUsage,
+                fmt::format("belfry-sidecar: --dapr-http-port \"{}\": not the port of a "
+                            "sidecar to wait for (1 to 65535)\n",
+                            http_port));
+  }
+  ParsedCommandLine out;
+  out.wait = true;
+  out.config.http_port = *port;
+  return out;
+}
+
 }  // namespace
 
 ParsedCommandLine ParseCommandLine(const std::vector<std::string>& args) {
@@ -235,6 +258,7 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& args) {
   }
   const RawFlags& raw = flags.raw();
   if (raw.version || raw.build_info) return Exit(0, BELFRY_VERSION "\n");
+  if (raw.wait) return WaitFor(raw.http_port);
   if (const std::string refused = CheckRefused(raw); !refused.empty()) {
     return Exit(kExitRefused, fmt::format("belfry-sidecar: {}\n", refused));
   }

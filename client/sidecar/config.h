@@ -34,6 +34,10 @@ struct Config {
   // A further HTTP port for health and metadata only; -1 means none.
   int public_port = -1;
   std::string public_listen_address;
+  // A further gRPC port, on which sidecars of the reference talk to each other; it only listens.
+  // 0 means none.
+  int internal_port = 0;
+  std::string internal_listen_address;
 
   bool enable_metrics = true;
   int metrics_port = 9090;
@@ -78,6 +82,8 @@ struct Config {
 struct ParsedCommandLine {
   Config config;
   bool run = false;
+  // Instead of running: wait for the sidecar that has config.http_port.
+  bool wait = false;
   int exit_code = 0;
   std::string text;  // for stdout if exit_code is 0, else for stderr
 };

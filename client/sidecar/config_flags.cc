@@ -18,17 +18,20 @@ constexpr std::string_view kIgnoredFlags[] = {
     "control-plane-namespace",
     "control-plane-trust-domain",
     "dapr-block-shutdown-duration",
-    "dapr-internal-grpc-listen-address",
-    "dapr-internal-grpc-port",
     "kubeconfig",
+    "log-file",
     "mode",
     "placement-host-address",
     "profile-port",
     "profiling-listen-address",
     "reminders-service",
     "resources-path",
+    "sentry-request-jwt-audiences",
 };
-constexpr std::string_view kIgnoredSwitches[] = {"enable-profiling"};
+constexpr std::string_view kIgnoredSwitches[] = {
+    "disable-builtin-k8s-secret-store",
+    "enable-profiling",
+};
 
 std::string EnvName(std::string_view flag) {
   std::string name = "BELFRY_SIDECAR_";
@@ -132,6 +135,9 @@ void FlagSet::DeclareServers() {
   List("dapr-listen-addresses", raw_.listen_addresses, "where both listen (everywhere)");
   Value("dapr-public-port", raw_.public_port, "port for health and metadata only (none)");
   Value("dapr-public-listen-address", raw_.public_listen_address, "where it listens");
+  Value("dapr-internal-grpc-port", raw_.internal_port,
+        "port that listens and answers every call with UNIMPLEMENTED (none)");
+  Value("dapr-internal-grpc-listen-address", raw_.internal_listen_address, "where it listens");
   Value("max-body-size", raw_.max_body_size, "largest request body or message (4Mi)");
   Value("dapr-http-max-request-size", raw_.max_request_megabytes, "the same in MiB, older");
   Value("read-buffer-size", raw_.read_buffer_size, "largest head of a request (4Ki)");
@@ -152,6 +158,7 @@ void FlagSet::DeclareRest() {
   Value("log-level", raw_.log_level, "debug, info, warn, error or fatal (info)");
   Switch("log-as-json", raw_.log_as_json, "one JSON object a line");
   Switch("enable-api-logging", raw_.enable_api_logging, "log every call of the HTTP API");
+  Switch("wait", raw_.wait, "wait until the sidecar with this --dapr-http-port is ready");
   Switch("version", raw_.version, "print the version");
   Switch("build-info", raw_.build_info, "print the version");
   Switch("enable-mtls", raw_.enable_mtls, "not available");

@@ -22,6 +22,8 @@ struct RawFlags {
   std::vector<std::string> listen_addresses;
   std::string public_port;
   std::string public_listen_address;
+  std::string internal_port;
+  std::string internal_listen_address;
   bool enable_metrics = true;
   std::string metrics_port = "9090";
   std::string metrics_listen_address = "0.0.0.0";
@@ -42,6 +44,7 @@ struct RawFlags {
   bool log_as_json = false;
   bool enable_api_logging = false;
   std::string ports_file;
+  bool wait = false;
   bool version = false;
   bool build_info = false;
   // What would have to be refused.

@@ -37,13 +37,17 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     grpc::Service* service) {
   grpc::ServerBuilder builder;
   SetLimits(builder, max_message_bytes);
-  builder.RegisterService(service);
+  std::unique_ptr<GrpcServer> server(new GrpcServer());
+  if (service != nullptr) {
+    builder.RegisterService(service);
+  } else {
+    builder.RegisterCallbackGenericService(&server->unimplemented_);
+  }
   std::list<int> ports;  // the builder keeps pointers
   for (const std::string& host : addresses) {
     builder.AddListeningPort(Target(host, port), grpc::InsecureServerCredentials(),
                              &ports.emplace_back(0));
   }
-  std::unique_ptr<GrpcServer> server(new GrpcServer());
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
     return absl::UnavailableError(fmt::format("cannot listen for grpc on {}: is the port taken?",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/server.h>
 
 #include <memory>
@@ -11,11 +12,12 @@
 
 namespace belfry::sidecar {
 
-// The listener of the gRPC API. Thread safety: belongs to its owner.
+// A gRPC listener. Thread safety: belongs to its owner.
 class GrpcServer {
  public:
   // Listens on each of `addresses` (an empty one means everywhere). Port 0 means any free one.
-  // Unavailable if that cannot be. `service` must outlive the server. REQUIRES: !addresses.empty()
+  // Unavailable if that cannot be. `service` must outlive the server; without one every call is
+  // answered with UNIMPLEMENTED. REQUIRES: !addresses.empty()
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
       const std::vector<std::string>& addresses, int port, std::size_t max_message_bytes,
       grpc::Service* service);
@@ -29,6 +31,8 @@ class GrpcServer {
  private:
   GrpcServer() = default;
 
+  // Answers what no service does. Outlives the server.
+  grpc::CallbackGenericService unimplemented_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;
 };

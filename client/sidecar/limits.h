@@ -59,6 +59,12 @@ inline constexpr absl::Duration kAppConfigTimeout = absl::Seconds(10);
 inline constexpr absl::Duration kAppPortPollInterval = absl::Milliseconds(100);
 inline constexpr absl::Duration kAppPortDialTimeout = absl::Milliseconds(500);
 
+// How long --wait waits for another sidecar, how long it pauses between two requests, and how long
+// one may take.
+inline constexpr absl::Duration kWaitLimit = absl::Seconds(60);
+inline constexpr absl::Duration kWaitPause = absl::Milliseconds(500);
+inline constexpr absl::Duration kWaitRequestTimeout = absl::Seconds(3);
+
 // Entries and bytes of what clients may add to the metadata.
 inline constexpr std::size_t kMaxMetadataEntries = 1024;
 inline constexpr std::size_t kMaxMetadataBytes = std::size_t{1} << 20;

@@ -1,9 +1,9 @@
 #include "client/sidecar/metrics.h"
 
-#include <fmt/format.h>
+#include <prometheus/text_serializer.h>
 
-#include <exception>
 #include <map>
+#include <utility>
 
 namespace belfry::sidecar {
 namespace {
@@ -39,49 +39,43 @@ prometheus::Histogram::BucketBoundaries LatencyBounds() {
 
 }  // namespace
 
-JobMetrics::JobMetrics(const std::string& app_id, const std::string& ns)
-    : registry_(std::make_shared<prometheus::Registry>()),
+JobMetrics::JobMetrics(std::string app_id, std::string ns)
+    : app_id_(std::move(app_id)),
+      namespace_(std::move(ns)),
+      registry_(std::make_shared<prometheus::Registry>()),
       success_(CounterFamily(*registry_, "dapr_component_job_success_count",
-                             "Jobs that the app has handled")
-                   .Add(JobLabels(app_id, ns))),
+                             "Jobs that the app has handled")),
       failure_(CounterFamily(*registry_, "dapr_component_job_failure_count",
-                             "Jobs that the app has failed at or does not know")
-                   .Add(JobLabels(app_id, ns))),
-      success_latency_(LatencyFamily(*registry_)
-                           .Add(WithSuccess(JobLabels(app_id, ns), "true"), LatencyBounds())),
-      failure_latency_(LatencyFamily(*registry_)
-                           .Add(WithSuccess(JobLabels(app_id, ns), "false"), LatencyBounds())) {}
+                             "Jobs that the app has failed at or does not know")),
+      latency_(LatencyFamily(*registry_)) {}
 
 void JobMetrics::Record(AppAnswer answer, absl::Duration took) {
-  const double took_ms = absl::ToDoubleMilliseconds(took);
-  switch (answer) {
-    case AppAnswer::kDone:
-      success_.Increment();
-      success_latency_.Observe(took_ms);
-      return;
-    case AppAnswer::kDropped:
-    case AppAnswer::kRefused:
-      failure_.Increment();
-      failure_latency_.Observe(took_ms);
-      return;
-    case AppAnswer::kUnreachable:
-    case AppAnswer::kCancelled:
-      return;
-  }
+  if (answer == AppAnswer::kUnreachable || answer == AppAnswer::kCancelled) return;
+  const bool success = answer == AppAnswer::kDone;
+  const Labels labels = JobLabels(app_id_, namespace_);
+  (success ? success_ : failure_).Add(labels).Increment();
+  latency_.Add(WithSuccess(labels, success ? "true" : "false"), LatencyBounds())
+      .Observe(absl::ToDoubleMilliseconds(took));
 }
 
+MetricsServer::MetricsServer(boost::asio::io_context& io,
+                             std::shared_ptr<prometheus::Registry> registry)
+    : server_(io, HttpServerOptions(),
+              [registry = std::move(registry)](const HttpRequest& request, HttpRespond respond) {
+                if (request.method != "GET" && request.method != "HEAD") {
+                  return respond({405, "text/plain; charset=utf-8", "method not allowed\n"});
+                }
+                respond({200, "text/plain; version=0.0.4; charset=utf-8",
+                         prometheus::TextSerializer().Serialize(registry->Collect())});
+              }) {}
+
 absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
-    const std::string& address, int port, const std::shared_ptr<prometheus::Registry>& registry) {
-  std::unique_ptr<MetricsServer> server(new MetricsServer());
-  try {  // the library reports a busy port by an exception
-    server->exposer_ = std::make_unique<prometheus::Exposer>(fmt::format("{}:{}", address, port));
-  } catch (const std::exception& error) {
-    return absl::UnavailableError(
-        fmt::format("cannot serve metrics on {}:{}: {}", address, port, error.what()));
+    boost::asio::io_context& io, const std::string& address, int port,
+    std::shared_ptr<prometheus::Registry> registry) {
+  std::unique_ptr<MetricsServer> server(new MetricsServer(io, std::move(registry)));
+  if (absl::Status status = server->server_.Listen(address, port); !status.ok()) {
+    return absl::Status(status.code(), "metrics: " + std::string(status.message()));
   }
-  server->exposer_->RegisterCollectable(registry);
-  const auto ports = server->exposer_->GetListeningPorts();
-  if (!ports.empty()) server->port_ = ports.front();
   return server;
 }
 

@@ -3,24 +3,27 @@
 // Prometheus metrics.
 
 #include <prometheus/counter.h>
-#include <prometheus/exposer.h>
+#include <prometheus/family.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <boost/asio/io_context.hpp>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/sidecar/app_channel.h"
+#include "client/sidecar/http_server.h"
 
 namespace belfry::sidecar {
 
-// Counts what becomes of deliveries, under the names that the reference uses.
+// Counts what becomes of deliveries, under the names that the reference uses. As with it, a series
+// appears with the first thing that it counts.
 // Thread safety: all methods may be called from any thread.
 class JobMetrics {
  public:
-  JobMetrics(const std::string& app_id, const std::string& ns);
+  JobMetrics(std::string app_id, std::string ns);
 
   // A call to the app has ended. Calls that reached nobody are not counted.
   void Record(AppAnswer answer, absl::Duration took);
@@ -28,27 +31,31 @@ class JobMetrics {
   const std::shared_ptr<prometheus::Registry>& registry() const { return registry_; }
 
  private:
+  const std::string app_id_;
+  const std::string namespace_;
   const std::shared_ptr<prometheus::Registry> registry_;
-  prometheus::Counter& success_;
-  prometheus::Counter& failure_;
-  prometheus::Histogram& success_latency_;
-  prometheus::Histogram& failure_latency_;
+  prometheus::Family<prometheus::Counter>& success_;
+  prometheus::Family<prometheus::Counter>& failure_;
+  prometheus::Family<prometheus::Histogram>& latency_;
 };
 
-// Serves a registry at /metrics while it lives.
+// Serves a registry on a port while it lives, whatever the path.
+// Thread safety: belongs to its owner.
 class MetricsServer {
  public:
-  // Port 0 means any free one. Unavailable if the address cannot be listened on.
+  // Answers on the threads of `io`, which must have been stopped before this is destroyed. Port 0
+  // means any free one. NotFound or Unavailable, with the reason, if the address cannot be listened
+  // on.
   static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(
-      const std::string& address, int port, const std::shared_ptr<prometheus::Registry>& registry);
+      boost::asio::io_context& io, const std::string& address, int port,
+      std::shared_ptr<prometheus::Registry> registry);
 
-  int port() const { return port_; }
+  int port() const { return server_.port(); }
 
  private:
-  MetricsServer() = default;
+  MetricsServer(boost::asio::io_context& io, std::shared_ptr<prometheus::Registry> registry);
 
-  std::unique_ptr<prometheus::Exposer> exposer_;
-  int port_ = 0;
+  HttpServer server_;
 };
 
 }  // namespace belfry::sidecar

@@ -173,12 +173,21 @@ absl::Status Sidecar::Listen() {
       GrpcServer::Start(*addresses, config_.grpc_port, config_.max_body_bytes, &grpc_service_);
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
+  return ListenInternally();
+}
+
+absl::Status Sidecar::ListenInternally() {
+  if (config_.internal_port == 0) return absl::OkStatus();
+  auto internal = GrpcServer::Start({config_.internal_listen_address}, config_.internal_port,
+                                    config_.max_body_bytes, nullptr);
+  if (!internal.ok()) return internal.status();
+  internal_grpc_ = *std::move(internal);
   return absl::OkStatus();
 }
 
 absl::Status Sidecar::StartMetrics() {
   if (!config_.enable_metrics) return absl::OkStatus();
-  auto server = MetricsServer::Start(config_.metrics_listen_address, config_.metrics_port,
+  auto server = MetricsServer::Start(io_, config_.metrics_listen_address, config_.metrics_port,
                                      job_metrics_.registry());
   if (server.ok()) {
     metrics_server_ = *std::move(server);
@@ -216,12 +225,11 @@ void Sidecar::StartThreads() {
 }
 
 void Sidecar::WatchSignals() {
-  signals_.add(SIGTERM);
-  signals_.add(SIGINT);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal);
   signals_.async_wait([this](const boost::system::error_code& ec, int signal) {
     if (ec) return;
     spdlog::info("shutting down signal={}", signal);
-    RequestShutdown();
+    RequestShutdown(signal == SIGHUP ? Ending::kRestart : Ending::kStop);
     signals_.async_wait([](const boost::system::error_code& second_ec, int second) {
       if (second_ec) return;
       spdlog::warn("second signal, ending now signal={}", second);
@@ -279,15 +287,18 @@ void Sidecar::StartAppWatch() {
   app_watch_->Start();
 }
 
-void Sidecar::RequestShutdown() {
+void Sidecar::RequestShutdown(Ending ending) {
   const std::lock_guard lock(mutex_);
+  if (shutdown_requested_) return;
   shutdown_requested_ = true;
+  ending_ = ending;
   shutdown_.notify_all();
 }
 
-void Sidecar::WaitForShutdown() {
+Sidecar::Ending Sidecar::WaitForShutdown() {
   std::unique_lock lock(mutex_);
   shutdown_.wait(lock, [this] { return shutdown_requested_; });
+  return ending_;
 }
 
 void Sidecar::Shutdown() {
@@ -310,6 +321,7 @@ void Sidecar::StopServing() {
   if (public_http_) public_http_->Close();
   hosts_.Close();
   grpc_->Shutdown(kShutdownStep);
+  if (internal_grpc_) internal_grpc_->Shutdown(absl::ZeroDuration());
   jobs_.Close();
   // Every call has been answered now, but the responses may still be on their way out.
   const auto limit = std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(kShutdownStep);

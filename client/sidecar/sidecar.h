@@ -45,11 +45,15 @@ class Sidecar {
   // cannot be listened on, if a port is taken.
   absl::Status Start();
 
-  // Ends WaitForShutdown. May be called from any thread, also more than once.
-  void RequestShutdown();
-  // Waits for SIGTERM, SIGINT, a shutdown request or RequestShutdown. A second signal ends the
-  // process at once with exit code 1.
-  void WaitForShutdown();
+  // What is to come after the shutdown.
+  enum class Ending { kStop, kRestart };
+
+  // Ends WaitForShutdown. May be called from any thread, also more than once; the first call
+  // decides.
+  void RequestShutdown(Ending ending = Ending::kStop);
+  // Waits for SIGTERM, SIGINT, SIGHUP (which asks for a restart), a shutdown request or
+  // RequestShutdown. A second signal ends the process at once with exit code 1.
+  Ending WaitForShutdown();
 
   // Lets deliveries end, for at most the graceful time, then closes everything. Must be called once
   // after a successful Start. Ends the process with exit code 0 if the closing takes longer than
@@ -63,6 +67,7 @@ class Sidecar {
   absl::Status Listen();
   // Listens for HTTP on those of the wanted addresses that this machine has, and returns them.
   absl::StatusOr<std::vector<std::string>> ListenHttp();
+  absl::Status ListenInternally();
   absl::Status StartMetrics();
   absl::Status WritePortsFile() const;
   void StartThreads();
@@ -89,6 +94,7 @@ class Sidecar {
   std::unique_ptr<HttpServer> public_http_;
   GrpcService grpc_service_;
   std::unique_ptr<GrpcServer> grpc_;
+  std::unique_ptr<GrpcServer> internal_grpc_;
   std::unique_ptr<Worker> worker_;
   std::unique_ptr<AppWatch> app_watch_;
   std::vector<std::thread> threads_;
@@ -97,6 +103,7 @@ class Sidecar {
   // Notified when shutdown_requested_ becomes true.
   std::condition_variable shutdown_;
   bool shutdown_requested_ = false;  // under mutex_
+  Ending ending_ = Ending::kStop;    // under mutex_
 };
 
 }  // namespace belfry::sidecar

@@ -1,5 +1,6 @@
 #include "tests/integration/grpc_app.h"
 
+#include <atomic>
 #include <mutex>
 #include <utility>
 
@@ -68,8 +69,15 @@ class AlphaService final : public pb::AppCallbackAlpha::Service {
   Recorder* const recorder_;
 };
 
-// A server needs some service; sidecars do not call this one unless they check health.
-class HealthService final : public pb::AppCallbackHealthCheck::Service {};
+class HealthService final : public pb::AppCallbackHealthCheck::Service {
+ public:
+  grpc::Status HealthCheck(grpc::ServerContext*, const google::protobuf::Empty*,
+                           pb::HealthCheckResponse*) override {
+    return healthy ? grpc::Status::OK : grpc::Status(grpc::StatusCode::INTERNAL, "unwell");
+  }
+
+  std::atomic<bool> healthy{true};
+};
 
 }  // namespace
 
@@ -93,6 +101,7 @@ class GrpcApp::Server {
 
   uint16_t port() const { return static_cast<uint16_t>(port_); }
   std::vector<AppEvent> events() const { return recorder_.events(); }
+  void SetHealthy(bool healthy) { health_.healthy = healthy; }
 
  private:
   Recorder recorder_;
@@ -109,6 +118,8 @@ GrpcApp::GrpcApp(AppServices services, Script script)
 GrpcApp::~GrpcApp() = default;
 
 uint16_t GrpcApp::port() const { return server_->port(); }
+
+void GrpcApp::SetHealthy(bool healthy) { server_->SetHealthy(healthy); }
 
 std::vector<AppEvent> GrpcApp::events() const { return server_->events(); }
 

@@ -39,6 +39,9 @@ class GrpcApp {
 
   uint16_t port() const;
 
+  // Whether HealthCheck is answered with OK or with an error.
+  void SetHealthy(bool healthy);
+
   // In order of arrival.
   std::vector<AppEvent> events() const;
   // Whether so many, at least, have come before the limit of all waits.

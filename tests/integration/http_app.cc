@@ -107,6 +107,7 @@ HttpApp::HttpApp(uint16_t port, Script script) : script_(std::move(script)) {
 HttpApp::~HttpApp() = default;
 
 AppReply HttpApp::Handle(AppRequest request) {
+  if (request.target == "/healthz") return {healthy_ ? 200 : 500};
   if (!request.target.starts_with("/job/")) return {404};
   {
     const std::lock_guard lock(mutex_);

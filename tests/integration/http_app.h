@@ -3,6 +3,7 @@
 // HttpApp: an app in this process that receives jobs over HTTP on 127.0.0.1, records them and
 // answers as the test says.
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -47,7 +48,11 @@ class HttpApp {
 
   uint16_t port() const { return port_; }
 
-  // Requests for jobs, in order of arrival; other requests are answered with 404 and not recorded.
+  // What GET /healthz is answered with: 200, or 500.
+  void SetHealthy(bool healthy) { healthy_ = healthy; }
+
+  // Requests for jobs, in order of arrival; others, but for health, are answered with 404 and not
+  // recorded.
   std::vector<AppRequest> jobs() const;
   // Those for one job, by the path that it has.
   std::vector<AppRequest> jobs(const std::string& target) const;
@@ -62,6 +67,7 @@ class HttpApp {
 
   const Script script_;
   uint16_t port_ = 0;
+  std::atomic<bool> healthy_{true};
 
   mutable std::mutex mutex_;
   std::vector<AppRequest> jobs_;  // guarded by mutex_

@@ -143,6 +143,30 @@ TEST_CASE("config: every flag") {
 TEST_CASE("config: older names of the sizes") {
   CHECK(Parsed({"--dapr-http-max-request-size=16"}).max_body_bytes == 16u << 20);
   CHECK(Parsed({"--dapr-http-read-buffer-size=8"}).read_buffer_bytes == 8192);
+  // The newer names win.
+  CHECK(Parsed({"--dapr-http-max-request-size=16", "--max-body-size=1Mi"}).max_body_bytes ==
+        1u << 20);
+  CHECK(Parsed({"--dapr-http-read-buffer-size=8", "--read-buffer-size=1Ki"}).read_buffer_bytes ==
+        1024);
+}
+
+TEST_CASE("config: the port on which sidecars of the reference talk to each other") {
+  CHECK(Parsed({}).internal_port == 0);
+  CHECK(Parsed({"--dapr-internal-grpc-port="}).internal_port == 0);
+  const Config config =
+      Parsed({"--dapr-internal-grpc-port=7", "--dapr-internal-grpc-listen-address=[::1]"});
+  CHECK(config.internal_port == 7);
+  CHECK(config.internal_listen_address == "::1");
+}
+
+TEST_CASE("config: waiting for another sidecar needs only its port") {
+  const auto parsed = ParseCommandLine({"--wait", "--dapr-http-port=7"});
+  CHECK_FALSE(parsed.run);
+  CHECK(parsed.wait);
+  CHECK(parsed.config.http_port == 7);
+  CHECK(ParseCommandLine({"--wait"}).config.http_port == 3500);
+  CHECK(ParseCommandLine({"--wait", "--dapr-http-port=0"}).exit_code == 2);
+  CHECK_FALSE(ParseCommandLine({"--wait", "--dapr-http-port=0"}).wait);
 }
 
 TEST_CASE("config: a blank scheduler address disables scheduling") {
@@ -221,11 +245,71 @@ TEST_CASE("config: security that is asked for and not there ends the start with 
   CHECK(parsed.text.find("not available") != std::string::npos);
 }
 
-TEST_CASE("config: what means nothing to jobs is accepted and named") {
+TEST_CASE("config: what means nothing to jobs is accepted and named, once each") {
   const Config config = Parsed({"--placement-host-address=x:1", "--mode=standalone", "--config=a",
                                 "--config=b", "--enable-profiling"});
   CHECK(config.ignored_flags ==
         std::vector<std::string>{"config", "mode", "placement-host-address", "enable-profiling"});
+}
+
+TEST_CASE("config: the whole command line of a reference sidecar is understood") {
+  const Config config = Parsed({"--mode=kubernetes",
+                                "--dapr-http-port=3501",
+                                "--dapr-grpc-port=50002",
+                                "--dapr-internal-grpc-port=50003",
+                                "--dapr-internal-grpc-listen-address=",
+                                "--dapr-listen-addresses=[::1],127.0.0.1",
+                                "--dapr-public-port=3502",
+                                "--dapr-public-listen-address=127.0.0.1",
+                                "--app-port=3000",
+                                "--app-protocol=http",
+                                "--app-channel-address=localhost",
+                                "--app-max-concurrency",
+                                "-1",
+                                "--app-ssl=false",
+                                "--enable-app-health-check=false",
+                                "--app-health-check-path=/healthz",
+                                "--app-health-probe-interval=5",
+                                "--app-health-probe-timeout=500",
+                                "--app-health-threshold=3",
+                                "--control-plane-address=x:1",
+                                "--control-plane-trust-domain=localhost",
+                                "--control-plane-namespace=dapr",
+                                "--sentry-address=",
+                                "--sentry-request-jwt-audiences=a",
+                                "--enable-mtls=false",
+                                "--allowed-origins=*",
+                                "--enable-profiling=false",
+                                "--profile-port=7777",
+                                "--components-path=/c",
+                                "--resources-path=/a",
+                                "--resources-path=/b",
+                                "--config=/c",
+                                "--max-body-size=4Mi",
+                                "--read-buffer-size=4Ki",
+                                "--unix-domain-socket=",
+                                "--dapr-graceful-shutdown-seconds=5",
+                                "--dapr-block-shutdown-duration=2s",
+                                "--enable-api-logging=true",
+                                "--disable-builtin-k8s-secret-store",
+                                "--disable-init-endpoints=",
+                                "--placement-host-address=x:1",
+                                "--actors-service=",
+                                "--reminders-service=",
+                                "--scheduler-host-address=s:50006",
+                                "--scheduler-job-streams=3",
+                                "--log-level=info",
+                                "--log-as-json=true",
+                                "--log-file=",
+                                "--enable-metrics=true",
+                                "--metrics-port=9090",
+                                "--metrics-listen-address=0.0.0.0"});
+  CHECK(config.app_port == 3000);
+  CHECK(config.app_max_concurrency == -1);
+  CHECK(config.internal_port == 50003);
+  CHECK(config.listen_addresses == std::vector<std::string>{"::1", "127.0.0.1"});
+  CHECK(config.scheduler_addresses == std::vector<std::string>{"s:50006"});
+  CHECK(config.call_app_config);
 }
 
 TEST_CASE("config: help and version") {

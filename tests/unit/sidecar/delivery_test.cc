@@ -126,6 +126,23 @@ TEST_CASE("delivery: what becomes of deliveries is counted") {
         std::string::npos);
 }
 
+TEST_CASE("delivery: a series appears with the first thing that it counts") {
+  JobMetrics metrics("a", "ns");
+  const auto text = [&metrics] {
+    return prometheus::TextSerializer().Serialize(metrics.registry()->Collect());
+  };
+  CHECK(text().empty());
+  metrics.Record(AppAnswer::kUnreachable, absl::Seconds(1));
+  metrics.Record(AppAnswer::kCancelled, absl::Seconds(1));
+  CHECK(text().empty());
+  metrics.Record(AppAnswer::kRefused, absl::Milliseconds(7));
+  CHECK(text().find("dapr_component_job_success_count") == std::string::npos);
+  CHECK(text().find("# TYPE dapr_component_job_failure_count counter\n") != std::string::npos);
+  CHECK(text().find("# TYPE dapr_component_job_latencies histogram\n") != std::string::npos);
+  CHECK(text().find(R"(dapr_component_job_latencies_sum{app_id="a",namespace="ns",)"
+                    R"(operation="job_trigger_op",success="false"} 7)") != std::string::npos);
+}
+
 TEST_CASE("what an HTTP status means for a job") {
   for (const int status : {200, 204, 299}) CHECK(ReplyForStatus(status).answer == AppAnswer::kDone);
   CHECK(ReplyForStatus(404).answer == AppAnswer::kDropped);
