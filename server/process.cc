@@ -15,6 +15,7 @@
 #include "server/grpc_server.h"
 #include "server/http_endpoints.h"
 #include "server/http_server.h"
+#include "server/limit_metrics.h"
 #include "server/limits.h"
 #include "server/metrics.h"
 #include "server/open_streams.h"
@@ -93,6 +94,7 @@ absl::Status Scheduler::OpenPorts() {
                     [this](std::string_view path) { return AnswerHealth(*health_, path); }));
   if (!config_.enable_metrics) return absl::OkStatus();
   metrics_.AddSource(ProcessMetrics);
+  metrics_.AddSource([this] { return CollectLimits(loop_.get()); });
   metrics_.AddSource(
       [this] { return StoreMetrics(DirectoryBytes(config_.data_dir), health_->Ready()); });
   ASSIGN_OR_RETURN(ports_.metrics,

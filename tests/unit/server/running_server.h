@@ -16,6 +16,7 @@
 #include "scheduler/base/clock.h"
 #include "scheduler/loop/scheduler_loop.h"
 #include "server/grpc_server.h"
+#include "server/limit_metrics.h"
 #include "server/metrics.h"
 #include "server/open_streams.h"
 #include "server/scheduler_service.h"
@@ -55,6 +56,7 @@ class RunningServer {
     REQUIRE(loop.ok());
     loop_ = std::move(loop).value();
     loop_->Start();
+    metrics_.AddSource([this] { return CollectLimits(loop_.get()); });
     service_ = std::make_unique<SchedulerService>(
         ServiceContext{loop_.get(), &clock_, &metrics_, &streams_});
     service_->SetAddress("scheduler.example:50006");

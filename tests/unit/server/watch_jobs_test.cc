@@ -75,6 +75,12 @@ TEST_CASE("a limit that a watcher declares is kept, and jobs of other keys pass 
   CHECK(trigger.name() == "hot1");
   CHECK(trigger.metadata().concurrency_key() == "hot");
   CHECK(watcher.Next().name() == "cold");
+  const auto metric = [](const std::string& name) {
+    return "dapr_scheduler_concurrency_" + name + "{concurrency_key=\"Cart:hot\"}";
+  };
+  CHECK(server.HasSample(metric("inflight"), "1"));
+  CHECK(server.HasSample(metric("pending"), "1"));
+  CHECK(server.HasSample(metric("throttled_total"), "1"));
   watcher.Answer(trigger.id(), pb::FAILED);
   CHECK(watcher.Next().name() == "hot2");
 }
