@@ -15,7 +15,7 @@ import subprocess
 
 from driver.processes import Failure, tail
 
-INSTALL_SECONDS = 900
+INSTALL_SECONDS = 1500
 
 # What the clients print when they cannot reach a registry. Anything else that makes them fail is
 # our mistake, for instance a hash that does not match.
@@ -55,7 +55,8 @@ def run(command, directory, log_path, environment=None):
     print(f"    {' '.join(map(str, command))}", flush=True)
     with open(log_path, "wb") as log:
         process = subprocess.Popen(
-            ["nice", *map(str, command)],  # other tests may be running, some of them in a hurry
+            # Other tests may be running, some of them in a hurry.
+            ["nice", "-n", "5", *map(str, command)],
             cwd=directory,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,

@@ -15,8 +15,8 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * An app that schedules jobs with Dapr's Java SDK. The SDK has no server for jobs: apps receive them
- * with any HTTP server, this one with Java's own. The driver tells it what to do, see
+ * An app that schedules jobs with Dapr's Java SDK. The SDK has no server for jobs: apps receive
+ * them with any HTTP server, this one with Java's own. The driver tells it what to do, see
  * tests/sdk/driver/program.py.
  *
  * <p>usage: Program JOB... (the names of the jobs that it handles)
@@ -47,8 +47,8 @@ public final class Program {
       case "schedule" -> client
           .scheduleJob(Jobs.toRequest(request.get("job"), request.path("overwrite").asBoolean()))
           .block(CALL_LIMIT);
-      case "get" ->
-          answer.set("job", Jobs.toFields(client.getJob(new GetJobRequest(name)).block(CALL_LIMIT)));
+      case "get" -> answer.set("job",
+          Jobs.toFields(client.getJob(new GetJobRequest(name)).block(CALL_LIMIT)));
       case "delete" -> client.deleteJob(new DeleteJobRequest(name)).block(CALL_LIMIT);
       default -> throw new IllegalArgumentException("no such call: " + request.get("op"));
     }
