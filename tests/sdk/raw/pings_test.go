@@ -3,11 +3,13 @@ package raw
 import (
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"belfry/tests/sdk/raw/belfry"
+	"belfry/tests/sdk/raw/fake"
 
 	"golang.org/x/net/http2"
 )
@@ -59,38 +61,55 @@ func (p *pinger) read() error {
 	return nil
 }
 
-// A client that hears nothing pings. gRPC-Go hears the scheduler's own pings and so stays silent;
-// this one pings all the same, on a connection without streams, and gets no GOAWAY for it.
-func TestPingsAreWelcome(t *testing.T) {
-	t.Parallel()
-	scheduler := belfry.StartScheduler(t)
-	connection, err := net.Dial("tcp", scheduler.Address)
+// Pings an address on a connection without streams, and returns what went wrong.
+func ping(address string) error {
+	connection, err := net.Dial("tcp", address)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer connection.Close()
 	if _, err := connection.Write([]byte(http2.ClientPreface)); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	client := &pinger{framer: http2.NewFramer(connection, connection)}
 	if err := client.write(func() error { return client.framer.WriteSettings() }); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	read := make(chan error, 1)
 	go func() { read <- client.read() }()
 	for range pings {
-		ping := func() error { return client.framer.WritePing(false, [8]byte{1, 2, 3}) }
-		if err := client.write(ping); err != nil {
-			t.Fatalf("%v; %v", err, <-read)
+		send := func() error { return client.framer.WritePing(false, [8]byte{1, 2, 3}) }
+		if err := client.write(send); err != nil {
+			return err
 		}
-		time.Sleep(pingPause)
+		select {
+		case err := <-read:
+			return err
+		case <-time.After(pingPause):
+		}
 	}
 	select {
 	case err := <-read:
-		if err != nil {
-			t.Fatal(err)
-		}
+		return err
 	case <-time.After(soon):
-		t.Fatalf("not all of %d pings were answered", pings)
+		return fmt.Errorf("not all of %d pings were answered", pings)
+	}
+}
+
+// A client that hears nothing pings. gRPC-Go hears the scheduler's own pings and so stays silent;
+// this one pings all the same, and gets no GOAWAY for it.
+func TestPingsAreWelcome(t *testing.T) {
+	t.Parallel()
+	if err := ping(belfry.StartScheduler(t).Address); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The test above must see a GOAWAY when there is one: gRPC-Go's server minds such pings.
+func TestAGoAwayForPingsIsNoticed(t *testing.T) {
+	t.Parallel()
+	err := ping(fake.Start(t).Address)
+	if err == nil || !strings.Contains(err.Error(), "ENHANCE_YOUR_CALM") {
+		t.Fatalf("expected a GOAWAY, got %v", err)
 	}
 }
