@@ -47,8 +47,8 @@ ServerMetrics::ServerMetrics()
                   {latency_, {{"type", kActorLabel}}, kLatencyBucketsMs}},
       clock_steps_(CounterFamily("belfry_scheduler_clock_steps_total",
                                  "Times that the wall clock was set, by direction")),
-      clock_set_forward_(clock_steps_.Add({{"direction", "forward"}})),
-      clock_set_back_(clock_steps_.Add({{"direction", "back"}})) {}
+      clock_set_forward_(clock_steps_, {{"direction", "forward"}}),
+      clock_set_back_(clock_steps_, {{"direction", "back"}}) {}
 
 // Several threads may come here at once; the family gives all of them the same metric.
 template <typename Metric>

@@ -50,7 +50,7 @@ class ServerMetrics {
 
   // The wall clock was set, by `by` (negative: back).
   void ClockStepped(absl::Duration by) {
-    (by > absl::ZeroDuration() ? clock_set_forward_ : clock_set_back_).Increment();
+    (by > absl::ZeroDuration() ? clock_set_forward_ : clock_set_back_).Get().Increment();
   }
 
   // Adds what is not counted but looked up when somebody asks. `collect` is called by Text, on its
@@ -108,8 +108,8 @@ class ServerMetrics {
   prometheus::Family<prometheus::Histogram>& latency_;
   Pair<prometheus::Histogram> latency_ms_;
   prometheus::Family<prometheus::Counter>& clock_steps_;
-  prometheus::Counter& clock_set_forward_;
-  prometheus::Counter& clock_set_back_;
+  Series<prometheus::Counter> clock_set_forward_;
+  Series<prometheus::Counter> clock_set_back_;
   std::vector<std::function<std::vector<prometheus::MetricFamily>()>> sources_;
 };
 
