@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <chrono>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -21,6 +22,13 @@ JobsApi::Done FinishCall(ServerUnaryReactor* reactor) {
   return [reactor](const std::optional<ApiError>& error) {
     reactor->Finish(error ? ToGrpcStatus(*error) : grpc::Status::OK);
   };
+}
+
+// How long the client will wait for its answer.
+absl::Duration TimeLeft(const CallbackServerContext& context) {
+  const auto deadline = context.deadline();
+  if (deadline == std::chrono::system_clock::time_point::max()) return absl::InfiniteDuration();
+  return absl::FromChrono(deadline - std::chrono::system_clock::now());
 }
 
 }  // namespace
@@ -83,7 +91,7 @@ ServerUnaryReactor* GrpcService::ScheduleJob(CallbackServerContext* context,
                                              runtime::ScheduleJobResponse*) {
   auto* reactor = context->DefaultReactor();
   if (!Authorize(context, reactor)) return reactor;
-  jobs_.Schedule(*request, FinishCall(reactor));
+  jobs_.Schedule(*request, FinishCall(reactor), TimeLeft(*context));
   return reactor;
 }
 
@@ -98,12 +106,14 @@ ServerUnaryReactor* GrpcService::GetJob(CallbackServerContext* context,
                                         runtime::GetJobResponse* response) {
   auto* reactor = context->DefaultReactor();
   if (!Authorize(context, reactor)) return reactor;
-  jobs_.Get(request->name(),
-            [reactor, response](const std::optional<ApiError>& error, runtime::Job job) {
-              if (error) return reactor->Finish(ToGrpcStatus(*error));
-              *response->mutable_job() = std::move(job);
-              reactor->Finish(grpc::Status::OK);
-            });
+  jobs_.Get(
+      request->name(),
+      [reactor, response](const std::optional<ApiError>& error, runtime::Job job) {
+        if (error) return reactor->Finish(ToGrpcStatus(*error));
+        *response->mutable_job() = std::move(job);
+        reactor->Finish(grpc::Status::OK);
+      },
+      TimeLeft(*context));
   return reactor;
 }
 
@@ -118,7 +128,7 @@ ServerUnaryReactor* GrpcService::DeleteJob(CallbackServerContext* context,
                                            runtime::DeleteJobResponse*) {
   auto* reactor = context->DefaultReactor();
   if (!Authorize(context, reactor)) return reactor;
-  jobs_.Delete(request->name(), FinishCall(reactor));
+  jobs_.Delete(request->name(), FinishCall(reactor), TimeLeft(*context));
   return reactor;
 }
 
@@ -132,7 +142,7 @@ ServerUnaryReactor* GrpcService::DeletePrefix(CallbackServerContext* context,
                                               const std::string& prefix) {
   auto* reactor = context->DefaultReactor();
   if (!Authorize(context, reactor)) return reactor;
-  jobs_.DeletePrefix(prefix, FinishCall(reactor));
+  jobs_.DeletePrefix(prefix, FinishCall(reactor), TimeLeft(*context));
   return reactor;
 }
 
@@ -157,7 +167,8 @@ ServerUnaryReactor* GrpcService::List(CallbackServerContext* context, Response* 
         if (error) return reactor->Finish(ToGrpcStatus(*error));
         for (runtime::Job& job : jobs) *response->add_jobs() = std::move(job);
         reactor->Finish(grpc::Status::OK);
-      });
+      },
+      TimeLeft(*context));
   return reactor;
 }
 

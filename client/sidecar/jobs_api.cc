@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -49,7 +50,7 @@ absl::StatusOr<Client> JobsApi::MakeClient(std::chrono::steady_clock::time_point
   return Client(std::move(options), connection_);
 }
 
-void JobsApi::Run(absl::AnyInvocable<void(absl::StatusOr<Client>)> call) {
+void JobsApi::Run(absl::Duration limit, absl::AnyInvocable<void(absl::StatusOr<Client>)> call) {
   if (calls_.fetch_add(1) >= options_.max_calls) {
     calls_.fetch_sub(1);
     call(LocalFailure(
@@ -58,14 +59,15 @@ void JobsApi::Run(absl::AnyInvocable<void(absl::StatusOr<Client>)> call) {
     return;
   }
   const auto deadline =
-      std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(options_.call_timeout);
+      std::chrono::steady_clock::now() +
+      absl::ToChronoNanoseconds(std::clamp(limit, absl::ZeroDuration(), options_.call_timeout));
   boost::asio::post(pool_, [this, deadline, call = std::move(call)]() mutable {
     call(MakeClient(deadline));
     calls_.fetch_sub(1);
   });
 }
 
-void JobsApi::Schedule(ScheduleJobRequest request, Done done) {
+void JobsApi::Schedule(ScheduleJobRequest request, Done done, absl::Duration limit) {
   if (!request.has_job()) return done(errors_.JobEmpty());
   const Job& job = request.job();
   if (job.name().empty()) return done(errors_.NameEmpty());
@@ -73,8 +75,8 @@ void JobsApi::Schedule(ScheduleJobRequest request, Done done) {
     return done(errors_.ScheduleFailed(status));
   }
   if (!job.has_schedule() && !job.has_due_time()) return done(errors_.ScheduleEmpty());
-  Run([this, request = std::move(request),
-       done = std::move(done)](absl::StatusOr<Client> client) mutable {
+  Run(limit, [this, request = std::move(request),
+              done = std::move(done)](absl::StatusOr<Client> client) mutable {
     const absl::Status status =
         client.ok() ? client->Schedule(request.job().name(), ToSchedulerJob(request.job()),
                                        request.overwrite())
@@ -84,11 +86,11 @@ void JobsApi::Schedule(ScheduleJobRequest request, Done done) {
   });
 }
 
-void JobsApi::Get(std::string name, GetDone done) {
+void JobsApi::Get(std::string name, GetDone done, absl::Duration limit) {
   if (name.empty()) return done(errors_.NameEmpty(), Job());
   if (auto status = CheckUtf8(name); !status.ok()) return done(errors_.GetFailed(status), Job());
-  Run([this, name = std::move(name),
-       done = std::move(done)](absl::StatusOr<Client> client) mutable {
+  Run(limit, [this, name = std::move(name),
+              done = std::move(done)](absl::StatusOr<Client> client) mutable {
     if (!client.ok()) return done(errors_.GetFailed(client.status()), Job());
     const auto job = client->Get(name);
     if (!job.ok()) return done(errors_.GetFailed(job.status()), Job());
@@ -96,28 +98,28 @@ void JobsApi::Get(std::string name, GetDone done) {
   });
 }
 
-void JobsApi::Delete(std::string name, Done done) {
+void JobsApi::Delete(std::string name, Done done, absl::Duration limit) {
   if (name.empty()) return done(errors_.NameEmpty());
   if (auto status = CheckUtf8(name); !status.ok()) return done(errors_.DeleteFailed(status));
-  Run([this, name = std::move(name),
-       done = std::move(done)](absl::StatusOr<Client> client) mutable {
+  Run(limit, [this, name = std::move(name),
+              done = std::move(done)](absl::StatusOr<Client> client) mutable {
     const absl::Status status = client.ok() ? client->Delete(name) : client.status();
     if (!status.ok()) return done(errors_.DeleteFailed(status));
     done(std::nullopt);
   });
 }
 
-void JobsApi::DeletePrefix(std::string prefix, Done done) {
-  Run([this, prefix = std::move(prefix),
-       done = std::move(done)](absl::StatusOr<Client> client) mutable {
+void JobsApi::DeletePrefix(std::string prefix, Done done, absl::Duration limit) {
+  Run(limit, [this, prefix = std::move(prefix),
+              done = std::move(done)](absl::StatusOr<Client> client) mutable {
     const absl::Status status = client.ok() ? client->DeletePrefix(prefix) : client.status();
     if (!status.ok()) return done(errors_.DeleteFailed(status));
     done(std::nullopt);
   });
 }
 
-void JobsApi::List(ListDone done) {
-  Run([this, done = std::move(done)](absl::StatusOr<Client> client) mutable {
+void JobsApi::List(ListDone done, absl::Duration limit) {
+  Run(limit, [this, done = std::move(done)](absl::StatusOr<Client> client) mutable {
     if (!client.ok()) return done(errors_.ListFailed(client.status()), {});
     const auto named = client->List();
     if (!named.ok()) return done(errors_.ListFailed(named.status()), {});

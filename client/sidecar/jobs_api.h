@@ -48,12 +48,16 @@ class JobsApi {
   JobsApi(const JobsApi&) = delete;
   JobsApi& operator=(const JobsApi&) = delete;
 
-  void Schedule(dapr::proto::runtime::v1::ScheduleJobRequest request, Done done);
-  void Get(std::string name, GetDone done);
-  void Delete(std::string name, Done done);
+  // `limit` is how long the caller will wait; a call ends after that or
+  // JobsApiOptions::call_timeout, whichever is shorter, so that no thread works for somebody who
+  // has gone.
+  void Schedule(dapr::proto::runtime::v1::ScheduleJobRequest request, Done done,
+                absl::Duration limit = absl::InfiniteDuration());
+  void Get(std::string name, GetDone done, absl::Duration limit = absl::InfiniteDuration());
+  void Delete(std::string name, Done done, absl::Duration limit = absl::InfiniteDuration());
   // Deletes the app's jobs whose names begin with `prefix`; all of them if it is empty.
-  void DeletePrefix(std::string prefix, Done done);
-  void List(ListDone done);
+  void DeletePrefix(std::string prefix, Done done, absl::Duration limit = absl::InfiniteDuration());
+  void List(ListDone done, absl::Duration limit = absl::InfiniteDuration());
 
   const JobErrors& errors() const { return errors_; }
 
@@ -63,7 +67,7 @@ class JobsApi {
  private:
   // Runs `call` on a thread, with a client whose timeout is what is left of the call's time, or
   // with the reason why there is none.
-  void Run(absl::AnyInvocable<void(absl::StatusOr<Client>)> call);
+  void Run(absl::Duration limit, absl::AnyInvocable<void(absl::StatusOr<Client>)> call);
   absl::StatusOr<Client> MakeClient(std::chrono::steady_clock::time_point deadline) const;
 
   const JobsApiOptions options_;

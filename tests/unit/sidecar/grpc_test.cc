@@ -149,6 +149,19 @@ TEST_CASE("grpc api: errors carry code, text and reason") {
   }
 }
 
+TEST_CASE("grpc api: the scheduler is asked for no longer than the client waits") {
+  ApiFixture f;
+  Context context;  // its deadline is 10 s away
+  runtime::ScheduleJobResponse response;
+  REQUIRE(f.stub->ScheduleJob(&context, Request("x"), &response).ok());
+  CHECK(f.connection->last_timeout() <= absl::Seconds(10));
+  CHECK(f.connection->last_timeout() > absl::ZeroDuration());
+  grpc::ClientContext patient;
+  REQUIRE(f.stub->ScheduleJob(&patient, Request("y"), &response).ok());
+  CHECK(f.connection->last_timeout() > absl::Seconds(15));
+  CHECK(f.connection->last_timeout() <= absl::Seconds(30));
+}
+
 TEST_CASE("grpc api: a token is asked for") {
   ApiFixture f("secret");
   const auto call = [&](const char* token) {

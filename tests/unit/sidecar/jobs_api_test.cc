@@ -160,6 +160,24 @@ TEST_CASE("jobs api: before the first host list a call fails when its time is ov
   CHECK(error->message == "failed to schedule job due to: context deadline exceeded");
 }
 
+TEST_CASE("jobs api: a call ends when its caller will not wait any longer") {
+  Fixture f;
+  Waiter<std::string> messages;
+  const auto put = [&](const std::optional<ApiError>& error) { messages.Put(error->message); };
+  for (const absl::Duration limit :
+       {absl::Milliseconds(20), absl::ZeroDuration(), -absl::Seconds(1)}) {
+    f.api.Schedule(Request("x"), put, limit);
+    CHECK(messages.Take() == "failed to schedule job due to: context deadline exceeded");
+  }
+  f.hosts.Update({"a:1"});
+  Waiter<bool> done;
+  f.api.Schedule(
+      Request("x"), [&](const std::optional<ApiError>& error) { done.Put(!error); },
+      absl::Seconds(10));
+  CHECK(done.Take() == true);
+  CHECK(f.connection->last_timeout() <= absl::Seconds(10));
+}
+
 TEST_CASE("jobs api: a host list lets waiting calls go on, with what is left of their time") {
   Fixture f;
   Waiter<bool> done;
