@@ -16,22 +16,25 @@
 
 namespace belfry {
 
-// Whose jobs a client works with.
+// Whose jobs a client works with. Ordinary value semantics.
 struct ClientOptions {
   // host:port of one or more schedulers; requests go to them in turn.
   std::vector<std::string> addresses;
+  // Whose jobs: a namespace and an app id, neither empty. Clients of others do not see them.
   std::string ns = "default";
   std::string app_id;
-  // Each call ends with DeadlineExceeded after this.
+  // Each call ends with DeadlineExceeded after this; 0 and less end it at once.
   absl::Duration call_timeout = absl::Seconds(30);
 };
 
 // The seam between Client and the network: one method per RPC, no retries. Implement it to test
-// code that uses a Client.
+// code that uses a Client. Each returns what the scheduler answered, or DeadlineExceeded when
+// `timeout` has passed.
 // Thread safety: all methods may be called from any thread. They block until the call ends.
 class Connection {
  public:
   virtual ~Connection() = default;
+
   virtual absl::Status ScheduleJob(const dapr::proto::scheduler::v1::ScheduleJobRequest& request,
                                    absl::Duration timeout) = 0;
   virtual absl::StatusOr<dapr::proto::scheduler::v1::GetJobResponse> GetJob(
@@ -46,9 +49,10 @@ class Connection {
   virtual absl::Status DeleteByNamePrefix(
       const dapr::proto::scheduler::v1::DeleteByNamePrefixRequest& request,
       absl::Duration timeout) = 0;
+
   // Addresses that calls currently go to; empty while none is known.
   virtual std::vector<std::string> addresses() const = 0;
-  // Replaces the addresses, e.g. after WatchHosts told a new list.
+  // Replaces the addresses, e.g. after WatchHosts told a new list. Calls under way go on.
   virtual void SetAddresses(std::vector<std::string> addresses) = 0;
 };
 
@@ -62,26 +66,44 @@ std::shared_ptr<Connection> MakeGrpcConnection(std::vector<std::string> addresse
 struct RetryTime {
   // Time since an arbitrary start; never runs backwards.
   std::function<absl::Duration()> monotonic;
+  // Returns after that time.
   std::function<void(absl::Duration)> sleep;
 };
 
-// Thread safety: all methods may be called from any thread. They block until the call ends.
+// Schedules, reads and deletes the jobs of one app.
+//
+// Besides what the methods say, every call may end with DeadlineExceeded after
+// ClientOptions::call_timeout, with Unavailable if the scheduler is or goes away, with
+// InvalidArgument if namespace, app id or name cannot be one, and with ResourceExhausted if the
+// scheduler is overloaded. After DeadlineExceeded and Unavailable it is not known whether the call
+// took effect; all of them may be repeated (a Schedule with `overwrite`, so that its own first try
+// does not refuse the second).
+//
 // A scheduler that answers CANCELLED is shutting down: the call is repeated on the next one after
 // a pause of 125 to 375 ms until the timeout; nothing else is retried.
+//
+// Thread safety: all methods may be called from any thread. They block until the call ends. Copies
+// share the connection.
 class Client {
  public:
+  // With a connection of its own to ClientOptions::addresses. Does not block: connections are made
+  // with the first call.
   explicit Client(ClientOptions options);
+  // With a connection that may be shared; ClientOptions::addresses are not looked at.
   Client(ClientOptions options, std::shared_ptr<Connection> connection, RetryTime time = {});
 
-  // AlreadyExists if the name is taken and `overwrite` is false; InvalidArgument if the job is bad.
-  // OK means that the job is on the scheduler's disk.
+  // Stores a job; `name` is 1 to 512 bytes. AlreadyExists if the name is taken and `overwrite` is
+  // false; InvalidArgument, with the field and the value, if the job is bad. Then nothing is
+  // changed. OK means that the job is on the scheduler's disk.
   absl::Status Schedule(std::string_view name, const dapr::proto::scheduler::v1::Job& job,
                         bool overwrite = false);
-  // NotFound if there is no such job.
+  // The job as it was scheduled, with the failure policy that it got if it had none. NotFound if
+  // there is no such job.
   absl::StatusOr<dapr::proto::scheduler::v1::Job> Get(std::string_view name);
-  // OK if there is no such job.
+  // Deletes the job; a trigger of it that is on its way may still arrive. OK if there is no such
+  // job.
   absl::Status Delete(std::string_view name);
-  // The app's jobs in byte order of their names.
+  // The app's jobs in byte order of their names; all of them are held in memory.
   absl::StatusOr<std::vector<dapr::proto::scheduler::v1::NamedJob>> List();
   // Deletes the app's jobs whose names begin with `name_prefix`; all of them if it is empty.
   absl::Status DeletePrefix(std::string_view name_prefix);

@@ -17,14 +17,17 @@ namespace belfry {
 // The answer to a trigger: the tick is done, or the job's failure policy decides.
 enum class TriggerResult { kSuccess, kFailed };
 
+// Ordinary value semantics.
 struct WorkerOptions {
-  // host:port of schedulers to ask for the list of live ones.
+  // host:port of schedulers to ask for the list of live ones. Without any, nothing is received.
   std::vector<std::string> addresses;
+  // Whose jobs: a namespace and an app id, neither empty. Workers of the same app share its jobs:
+  // each trigger goes to one of them.
   std::string ns = "default";
   std::string app_id;
-  // Streams to each scheduler; each has a connection of its own.
+  // Streams to each scheduler, at least 1; each has a connection of its own.
   int streams_per_host = 3;
-  // Reconnects are made for ever, after a pause drawn between these.
+  // Reconnects are made for ever, after a pause drawn between these (0 < min <= max).
   absl::Duration min_backoff = absl::Milliseconds(250);
   absl::Duration max_backoff = absl::Milliseconds(750);
   // A scheduler that has sent nothing for `keepalive_idle` (live ones send a ping every 3 s) is
@@ -41,6 +44,8 @@ struct WorkerOptions {
   std::function<void(const std::string& address, const absl::Status& status)> on_error;
 };
 
+// Every trigger is delivered at least once: handlers must bear one that comes twice.
+//
 // Thread safety: Start and Stop belong to the owner; the rest may be called from any thread.
 class Worker {
  public:
@@ -52,6 +57,7 @@ class Worker {
   using Handler =
       std::function<void(dapr::proto::scheduler::v1::WatchJobsResponse trigger, Done done)>;
 
+  // Does nothing yet. `handler` is owned, and destroyed when the last stream has ended.
   Worker(WorkerOptions options, Handler handler);
   ~Worker();  // stops without draining
   Worker(const Worker&) = delete;
