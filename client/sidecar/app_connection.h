@@ -4,44 +4,26 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/strand.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <chrono>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/sidecar/app_stream.h"
 
 namespace belfry::sidecar {
-
-struct AppAddress {
-  std::string host;
-  int port = 0;
-};
-
-// "host:port", with brackets around an IPv6 address.
-std::string HostPort(const AppAddress& address);
-
-using AppRequest = boost::beast::http::request<boost::beast::http::string_body>;
-
-// Connects `stream` to the app; the error if no address of the app's answers within `timeout`.
-boost::asio::awaitable<absl::Status> ConnectToApp(boost::beast::tcp_stream& stream,
-                                                  AppAddress address, absl::Duration timeout);
 
 // One connection, opened when it is needed.
 // Thread safety: everything runs on the strand executor(), except Cancel.
 class AppConnection {
  public:
   AppConnection(boost::asio::any_io_executor executor, AppAddress address)
-      : stream_(boost::asio::make_strand(executor)), address_(std::move(address)) {}
+      : stream_(std::move(executor), std::move(address)) {}
 
-  boost::asio::any_io_executor executor() { return stream_.get_executor(); }
+  boost::asio::any_io_executor executor() { return stream_.tcp().get_executor(); }
 
   // Sends a request and returns the status code of the response. If an idle connection turns out to
   // be closed before any byte of the response, the request is sent once more on a new one. Waits
@@ -64,15 +46,13 @@ class AppConnection {
   boost::asio::awaitable<Outcome> Try(const AppRequest& request, absl::Duration timeout);
   boost::asio::awaitable<void> SkipBody();
 
-  boost::beast::tcp_stream stream_;
+  AppStream stream_;
   boost::beast::flat_buffer buffer_;
-  const AppAddress address_;
-  bool used_ = false;       // has carried a whole exchange
-  bool reusable_ = false;   // the last exchange left it in order
-  bool busy_ = false;       // in an exchange
-  bool cancelled_ = false;  // during this exchange
-  struct Response;
-  std::shared_ptr<Response> response_;  // being read
+  bool used_ = false;                            // has carried a whole exchange
+  bool reusable_ = false;                        // the last exchange left it in order
+  bool busy_ = false;                            // in an exchange
+  bool cancelled_ = false;                       // during this exchange
+  std::unique_ptr<AppResponseParser> response_;  // being read
 };
 
 // Keeps idle connections.

@@ -32,9 +32,6 @@ std::string CheckRefused(const RawFlags& raw) {
   if (!raw.sentry_address.empty()) {
     return "--sentry-address: certificates are not available, leave the flag out";
   }
-  if (raw.app_ssl || raw.app_protocol == "https" || raw.app_protocol == "grpcs") {
-    return "--app-protocol: TLS to the app is not available, use http or grpc";
-  }
   if (raw.app_protocol == "h2c") {
     return "--app-protocol h2c: HTTP/2 to the app is not available, use http";
   }
@@ -96,10 +93,13 @@ std::string CheckApp(const RawFlags& raw, Config* config) {
   if (config->app_id.find('.') != std::string::npos) {
     return fmt::format("--app-id \"{}\": may not contain a dot", config->app_id);
   }
-  if (raw.app_protocol != "http" && raw.app_protocol != "grpc" && !raw.app_protocol.empty()) {
-    return fmt::format("--app-protocol \"{}\": must be http or grpc", raw.app_protocol);
+  const std::string_view protocol = raw.app_protocol;
+  if (!protocol.empty() && protocol != "http" && protocol != "https" && protocol != "grpc" &&
+      protocol != "grpcs") {
+    return fmt::format("--app-protocol \"{}\": must be http, https, grpc or grpcs", protocol);
   }
-  config->app_protocol = raw.app_protocol == "grpc" ? AppProtocol::kGrpc : AppProtocol::kHttp;
+  config->app_protocol = protocol.starts_with("grpc") ? AppProtocol::kGrpc : AppProtocol::kHttp;
+  config->app_tls = raw.app_ssl || protocol.ends_with('s');
   if (!raw.app_channel_address.empty()) {
     config->app_channel_address = WithoutBrackets(raw.app_channel_address);
   }
@@ -186,6 +186,12 @@ std::string CheckScheduler(const RawFlags& raw, bool addresses_given, Config* co
                        raw.graceful_seconds);
   }
   config->graceful_shutdown = absl::Seconds(raw.graceful_seconds);
+  if (!raw.block_shutdown.empty() &&
+      (!absl::ParseDuration(raw.block_shutdown, &config->block_shutdown) ||
+       config->block_shutdown < absl::ZeroDuration())) {
+    return fmt::format("--dapr-block-shutdown-duration \"{}\": not a duration, such as 10s",
+                       raw.block_shutdown);
+  }
   return "";
 }
 

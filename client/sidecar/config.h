@@ -20,6 +20,8 @@ struct Config {
   // 0 means that there is no app: jobs can be managed, triggers fail.
   int app_port = 0;
   AppProtocol app_protocol = AppProtocol::kHttp;
+  // Whether the app speaks TLS; its certificate is not looked at.
+  bool app_tls = false;
   std::string app_channel_address = "127.0.0.1";
   // Calls to the app at the same time; 0 or less means no limit.
   int app_max_concurrency = -1;
@@ -60,6 +62,8 @@ struct Config {
   // Whether GET /dapr/config is called when an HTTP app is first reached.
   bool call_app_config = true;
 
+  // How long the sidecar goes on when it is told to stop, unless the app becomes unhealthy.
+  absl::Duration block_shutdown = absl::ZeroDuration();
   absl::Duration graceful_shutdown = absl::Seconds(5);
   LogLevel log_level = LogLevel::kInfo;
   bool log_as_json = false;

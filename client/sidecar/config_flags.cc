@@ -17,7 +17,6 @@ constexpr std::string_view kIgnoredFlags[] = {
     "control-plane-address",
     "control-plane-namespace",
     "control-plane-trust-domain",
-    "dapr-block-shutdown-duration",
     "kubeconfig",
     "log-file",
     "mode",
@@ -113,7 +112,7 @@ void FlagSet::Switch(std::string_view flag, bool& target, const std::string& hel
 void FlagSet::DeclareApp() {
   Value("app-id", raw_.app_id, "id of the app; also as APP_ID");
   Value("app-port", raw_.app_port, "port of the app; none means no app");
-  Value("app-protocol", raw_.app_protocol, "http or grpc (http)");
+  Value("app-protocol", raw_.app_protocol, "http, https, grpc or grpcs (http)");
   Value("app-channel-address", raw_.app_channel_address, "host of the app (127.0.0.1)");
   Value("app-max-concurrency", raw_.app_max_concurrency,
         "calls to the app at the same time (-1: no limit)");
@@ -155,6 +154,8 @@ void FlagSet::DeclareRest() {
   Value("scheduler-job-streams", raw_.scheduler_job_streams, "streams to each scheduler (3)");
   Value("dapr-graceful-shutdown-seconds", raw_.graceful_seconds,
         "how long calls to the app may go on at the end (5)");
+  Value("dapr-block-shutdown-duration", raw_.block_shutdown,
+        "how long all goes on before the end, or until the app is unhealthy, such as 10s (0s)");
   Value("log-level", raw_.log_level, "debug, info, warn, error or fatal (info)");
   Switch("log-as-json", raw_.log_as_json, "one JSON object a line");
   Switch("enable-api-logging", raw_.enable_api_logging, "log every call of the HTTP API");
@@ -162,7 +163,7 @@ void FlagSet::DeclareRest() {
   Switch("version", raw_.version, "print the version");
   Switch("build-info", raw_.build_info, "print the version");
   Switch("enable-mtls", raw_.enable_mtls, "not available");
-  Switch("app-ssl", raw_.app_ssl, "not available");
+  Switch("app-ssl", raw_.app_ssl, "the app speaks TLS, older: use https or grpcs");
   Value("sentry-address", raw_.sentry_address, "not available");
 }
 

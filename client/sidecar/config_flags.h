@@ -39,6 +39,7 @@ struct RawFlags {
   int app_health_probe_timeout = 500;
   int app_health_threshold = 3;
   std::vector<std::string> disable_init_endpoints;
+  std::string block_shutdown;
   int graceful_seconds = 5;
   std::string log_level = "info";
   bool log_as_json = false;
@@ -47,9 +48,9 @@ struct RawFlags {
   bool wait = false;
   bool version = false;
   bool build_info = false;
+  bool app_ssl = false;
   // What would have to be refused.
   bool enable_mtls = false;
-  bool app_ssl = false;
   std::string sentry_address;
   std::string unix_domain_socket;
 };

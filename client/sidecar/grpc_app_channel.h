@@ -16,6 +16,8 @@ namespace belfry::sidecar {
 struct GrpcAppChannelOptions {
   // host:port
   std::string target;
+  // Whether the app speaks TLS; its certificate is not looked at.
+  bool tls = false;
   // Sent as metadata dapr-api-token; empty means not.
   std::string api_token;
   int max_concurrency = -1;

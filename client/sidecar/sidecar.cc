@@ -23,10 +23,11 @@ constexpr unsigned kMaxIoThreads = 4;
 
 std::unique_ptr<AppChannel> MakeAppChannel(const Config& config, boost::asio::io_context& io) {
   if (config.app_port == 0) return nullptr;
-  const AppAddress address{config.app_channel_address, config.app_port};
+  const AppAddress address{config.app_channel_address, config.app_port, config.app_tls};
   if (config.app_protocol == AppProtocol::kGrpc) {
     GrpcAppChannelOptions options;
     options.target = HostPort(address);
+    options.tls = config.app_tls;
     options.api_token = config.app_api_token;
     options.max_concurrency = config.app_max_concurrency;
     options.max_message_bytes = config.max_body_bytes;
@@ -273,18 +274,31 @@ void Sidecar::StartAppWatch() {
     return;
   }
   AppWatchOptions options;
-  options.address = {config_.app_channel_address, config_.app_port};
+  options.address = {config_.app_channel_address, config_.app_port, config_.app_tls};
   options.probe_health = config_.enable_app_health_check;
   options.probe_interval = config_.app_health_probe_interval;
   options.threshold = config_.app_health_threshold;
-  const auto on_healthy = [this](bool healthy) {
-    if (worker_) worker_->SetReceiving(healthy);
-    if (!healthy) app_->CancelDeliveries();
-  };
   app_watch_ = std::make_unique<AppWatch>(
       io_.get_executor(), std::move(options), *app_, [this] { health_.SetAppConnected(); },
-      on_healthy);
+      [this](bool healthy) { SetAppHealthy(healthy); });
   app_watch_->Start();
+}
+
+void Sidecar::SetAppHealthy(bool healthy) {
+  if (worker_) worker_->SetReceiving(healthy);
+  if (!healthy) app_->CancelDeliveries();
+  const std::lock_guard lock(mutex_);
+  app_healthy_ = healthy;
+  shutdown_.notify_all();
+}
+
+void Sidecar::BlockShutdown() {
+  if (config_.block_shutdown == absl::ZeroDuration()) return;
+  std::unique_lock lock(mutex_);
+  if (!app_healthy_) return;
+  spdlog::info("going on before the end longest={}", absl::FormatDuration(config_.block_shutdown));
+  shutdown_.wait_for(lock, absl::ToChronoNanoseconds(config_.block_shutdown),
+                     [this] { return !app_healthy_; });
 }
 
 void Sidecar::RequestShutdown(Ending ending) {
@@ -302,6 +316,7 @@ Sidecar::Ending Sidecar::WaitForShutdown() {
 }
 
 void Sidecar::Shutdown() {
+  BlockShutdown();
   health_.SetStopping();
   if (app_watch_) app_watch_->Stop();
   // Handlers that are at work may still call the API, so the servers go on meanwhile.

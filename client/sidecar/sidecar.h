@@ -55,7 +55,8 @@ class Sidecar {
   // RequestShutdown. A second signal ends the process at once with exit code 1.
   Ending WaitForShutdown();
 
-  // Lets deliveries end, for at most the graceful time, then closes everything. Must be called once
+  // Goes on for Config::block_shutdown, or until the app is unhealthy, if it is not already. Then
+  // lets deliveries end, for at most the graceful time, then closes everything. Must be called once
   // after a successful Start. Ends the process with exit code 0 if the closing takes longer than
   // kShutdownSlack: calls to a scheduler that does not answer cannot be interrupted.
   void Shutdown();
@@ -74,6 +75,8 @@ class Sidecar {
   void WatchSignals();
   void StartWorker();
   void StartAppWatch();
+  void SetAppHealthy(bool healthy);
+  void BlockShutdown();
   void StopServing();
 
   const Config config_;
@@ -100,10 +103,11 @@ class Sidecar {
   std::vector<std::thread> threads_;
 
   std::mutex mutex_;
-  // Notified when shutdown_requested_ becomes true.
+  // Notified when shutdown_requested_ becomes true, and when app_healthy_ becomes false.
   std::condition_variable shutdown_;
   bool shutdown_requested_ = false;  // under mutex_
   Ending ending_ = Ending::kStop;    // under mutex_
+  bool app_healthy_ = false;         // under mutex_
 };
 
 }  // namespace belfry::sidecar

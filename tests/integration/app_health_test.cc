@@ -1,5 +1,7 @@
 // Apps whose health the sidecar watches: while one is unwell it gets nothing, and nothing is lost.
 
+#include <signal.h>
+
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <string>
@@ -73,6 +75,24 @@ TEST_CASE("a delivery that is cut off because the app became unhealthy costs no 
   app.SetHealthy(true);
   REQUIRE(app.WaitForJobs(2));
   CHECK(Eventually([&] { return !client.Has("job"); }));
+}
+
+TEST_CASE("a sidecar may have to go on before it stops, until its app is unhealthy") {
+  SchedulerProcess scheduler;
+  HttpApp app;
+  std::vector<std::string> flags = kWatchHealth;
+  flags.push_back("--dapr-block-shutdown-duration=1h");
+  SidecarProcess sidecar(
+      {.scheduler = scheduler.address(), .app_port = app.port(), .flags = flags});
+  SchedulerClient client(scheduler.address());
+  REQUIRE(client.Schedule("before", WithDrop(DueIn("0s"))).ok());
+  REQUIRE(app.WaitForJobs(1));
+  sidecar.process().Signal(SIGTERM);
+  CHECK(Never([&] { return !sidecar.IsHealthy(); }));
+  REQUIRE(client.Schedule("meanwhile", WithDrop(DueIn("0s"))).ok());
+  REQUIRE(app.WaitForJobs(2));
+  app.SetHealthy(false);
+  CHECK(sidecar.process().Wait() == 0);
 }
 
 TEST_CASE("a gRPC app is asked for its health by its own call") {

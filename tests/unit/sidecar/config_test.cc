@@ -224,6 +224,8 @@ TEST_CASE("config: what is wrong ends the start with 2") {
       {"--app-request-timeout=0s"},
       {"--app-health-probe-interval=1", "--app-health-probe-timeout=1001"},
       {"--dapr-graceful-shutdown-seconds=-1"},
+      {"--dapr-block-shutdown-duration=soon"},
+      {"--dapr-block-shutdown-duration=-1s"},
       {"--app-id=a.b"},
   }));
   std::vector<std::string> all = args;
@@ -235,10 +237,25 @@ TEST_CASE("config: what is wrong ends the start with 2") {
   CHECK_FALSE(parsed.text.empty());
 }
 
+TEST_CASE("config: what the app speaks") {
+  const auto [flag, protocol, tls] = GENERATE(table<std::string, AppProtocol, bool>({
+      {"--app-protocol=http", AppProtocol::kHttp, false},
+      {"--app-protocol=https", AppProtocol::kHttp, true},
+      {"--app-protocol=grpc", AppProtocol::kGrpc, false},
+      {"--app-protocol=grpcs", AppProtocol::kGrpc, true},
+      {"--app-ssl", AppProtocol::kHttp, true},
+      {"--app-ssl=false", AppProtocol::kHttp, false},
+  }));
+  CAPTURE(flag);
+  const Config config = Parsed({flag});
+  CHECK(config.app_protocol == protocol);
+  CHECK(config.app_tls == tls);
+  CHECK(Parsed({"--app-ssl", "--app-protocol=grpc"}).app_tls);
+}
+
 TEST_CASE("config: security that is asked for and not there ends the start with 1") {
   const std::string flag = GENERATE(as<std::string>(), "--enable-mtls", "--sentry-address=x:1",
-                                    "--app-protocol=https", "--app-protocol=grpcs",
-                                    "--app-protocol=h2c", "--app-ssl", "--unix-domain-socket=/x");
+                                    "--app-protocol=h2c", "--unix-domain-socket=/x");
   const auto parsed = ParseCommandLine({"--app-id=a", flag});
   CHECK_FALSE(parsed.run);
   CHECK(parsed.exit_code == 1);
@@ -307,6 +324,7 @@ TEST_CASE("config: the whole command line of a reference sidecar is understood")
   CHECK(config.app_port == 3000);
   CHECK(config.app_max_concurrency == -1);
   CHECK(config.internal_port == 50003);
+  CHECK(config.block_shutdown == absl::Seconds(2));
   CHECK(config.listen_addresses == std::vector<std::string>{"::1", "127.0.0.1"});
   CHECK(config.scheduler_addresses == std::vector<std::string>{"s:50006"});
   CHECK(config.call_app_config);
