@@ -87,8 +87,11 @@ asio::awaitable<absl::Status> AppStream::Connect(absl::Duration timeout) {
   absl::Status connected = co_await ConnectToApp(tcp_, address_, timeout);
   if (!connected.ok() || !address_.tls) co_return connected;
   tls_.emplace(tcp_, TlsContext());
-  if (!IsNumeric(address_.host)) {
-    SSL_set_tlsext_host_name(tls_->native_handle(), address_.host.c_str());
+  // What SSL_set_tlsext_host_name does, which is a macro with a cast of C.
+  std::string host = address_.host;
+  if (!IsNumeric(host) && SSL_ctrl(tls_->native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME,
+                                   TLSEXT_NAMETYPE_host_name, host.data()) != 1) {
+    co_return absl::InternalError("the app's host name cannot be put into a TLS greeting: " + host);
   }
   const auto [ec] = co_await tls_->async_handshake(asio::ssl::stream_base::client, kAwait);
   if (ec) co_return Unavailable("speak TLS with", ec);
