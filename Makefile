@@ -5,11 +5,13 @@ SECONDS ?= 60
 SEEDS ?= 100000
 SDKS ?= plain go python javascript java rust raw
 SDK_TARGETS := belfry-scheduler belfry-sidecar
+STORED ?= 1000000
+BENCH_TARGETS := belfry-scheduler belfry-sidecar belfry-bench belfry_slow_disk
 DEMO_TARGETS := belfry-scheduler belfry-sidecar belfry belfry-example-app
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-dev configure build test test-sdk demo format format-check layering lint asan tsan \
-        tidy fuzz sim ci clean
+.PHONY: help deps deps-dev configure build test test-sdk demo format format-check layering lint asan \
+        tsan tidy fuzz sim bench bench-quick ci clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,7 +75,15 @@ fuzz: deps-dev ## Run each fuzz target for SECONDS=60 (build/fuzz)
 	cmake --build --preset fuzz
 	tests/fuzz/run.sh build/fuzz $(SECONDS)
 
-ci: ## What continuous integration runs: all tests, then the demo
+bench: configure ## Measure against the limits of the machine, with STORED=1000000 jobs (build/bench)
+	cmake --build --preset release --target $(BENCH_TARGETS)
+	python3 -B tests/bench/bench.py build/release/bin build/bench --stored $(STORED)
+
+bench-quick: configure ## The part of bench that continuous integration runs, under three minutes
+	cmake --build --preset release --target $(BENCH_TARGETS)
+	python3 -B tests/bench/bench.py build/release/bin build/bench --quick
+
+ci: ## What continuous integration runs: all tests, bench-quick, the demo
 	.ci/run
 
 clean: ## Remove everything that was built

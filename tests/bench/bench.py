@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""Runs the suite against belfry-scheduler, with the floors of the machine in the same run, and
+writes a table, a plot and all results into a folder. Fails if a figure misses its limit.
+
+    tests/bench/bench.py build/release/bin build/bench [--quick] [--stored N]
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+
+import bench_gates
+import bench_report
+import bench_sidecar
+import bench_suite as suite
+from bench_run import Runner, note
+
+
+def quick(runner):
+    """What continuous integration can afford: under three minutes."""
+    rows = []
+    rows += suite.schedule(runner, runs=3, seconds=3)
+    rows += suite.schedule_alone(runner, runs=3, seconds=1.5)
+    rows += suite.burst(runner, runs=3, jobs=20000, lead=5)
+    rows += suite.life(runner, runs=3, seconds=3)
+    rows += suite.lateness(runner, runs=3, rate=1000, seconds=5, p50_limit=1)
+    return rows
+
+
+def full(runner, stored_jobs):
+    rows = []
+    rows += suite.schedule(runner, runs=5, seconds=8)
+    rows += suite.schedule(runner, runs=3, seconds=8, in_flight=1024)
+    rows += suite.schedule(runner, runs=3, seconds=8, in_flight=64)
+    rows += suite.schedule_alone(runner, runs=5, seconds=4)
+    rows += suite.burst(runner, runs=5, jobs=100000, lead=23)
+    lives = suite.life(runner, runs=5, seconds=8)
+    rows += lives
+    rows += suite.sustained_life(runner, floor_rate=lives[0].floor, seconds=60)
+    rows += suite.ticks(runner, runs=3, jobs=20000, seconds=15, aligned=False)
+    rows += suite.ticks(runner, runs=3, jobs=10000, seconds=15, aligned=True)
+    rows += suite.lateness(runner, runs=5, rate=1000, seconds=10, p50_limit=1)
+    rows += suite.lateness(runner, runs=5, rate=10000, seconds=10, p50_limit=4)
+    rows += suite.slow_disk(runner, runs=3, rate=1000, seconds=10, delay_ms=100)
+    rows += suite.mixed(runner, runs=3, rate=1000, seconds=20, others=100000)
+    rows += bench_sidecar.measure(runner, runs=3, seconds=5, jobs=20000, lead=8)
+    for jobs in stored_jobs:
+        rows += suite.stored(runner, jobs, rss_limit=150 if jobs <= 1_000_000 else 250,
+                             ready_limit=1 if jobs <= 1_000_000 else 2)
+    return rows
+
+
+def write(out_dir, name, text):
+    path = os.path.join(out_dir, name)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("bin_dir", help="where the programs are")
+    parser.add_argument("out_dir", help="where results and scratch data go")
+    parser.add_argument("--quick", action="store_true", help="the part that CI runs")
+    parser.add_argument("--stored", type=int, nargs="*", default=[1_000_000],
+                        help="sizes of the stores with idle jobs")
+    args = parser.parse_args()
+
+    os.makedirs(args.out_dir, exist_ok=True)
+    runner = Runner(args.bin_dir, args.out_dir)
+    began = time.monotonic()
+    rows = quick(runner) if args.quick else full(runner, args.stored)
+    note(f"took {time.monotonic() - began:.0f} s")
+
+    name = "quick" if args.quick else "full"
+    title = f"belfry-scheduler beside the null server ({name} suite, medians)"
+    text = bench_report.table(rows, title)
+    print(text)
+    write(args.out_dir, f"{name}.md", text)
+    write(args.out_dir, f"{name}.svg", bench_report.plot(rows, title))
+    write(args.out_dir, f"{name}.jsonl", "".join(json.dumps(line) + "\n" for line in runner.lines))
+    missed = bench_gates.failures(rows)
+    for row in missed:
+        print(f"missed: {row.name}: {row.value:.4g} {row.unit}, wanted {row.rule} "
+              f"({row.limit:.4g})", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""The measurements. Each returns rows; floors are taken in turn with what they are floors of."""
+
+import time
+
+import bench_gates as gates
+from bench_run import interleaved, median, note, pick
+
+FAR = ("--due-from=3600", "--due-spread=82800")
+
+
+def schedule(runner, runs, seconds, in_flight=256):
+    note(f"schedule at {in_flight} in flight")
+    load = (f"--in-flight={in_flight}", f"--duration={seconds}")
+    floor, ours = interleaved(
+        runs, lambda: runner.run("floor-rpc", *load)["unary"],
+        lambda: runner.fresh("schedule", *load, *FAR))
+    rate = median(ours, "schedule", "per_s")
+    return [
+        gates.at_least_share(f"durable schedules, {in_flight} in flight", rate, "/s",
+                             median(floor, "schedule", "per_s"), 0.6),
+        gates.told("its latency p99", median(ours, "schedule", "latency_ms", "p99"), "ms",
+                   median(floor, "schedule", "latency_ms", "p99")),
+        gates.told("its scheduler CPU per schedule",
+                   median([pick(line, "server_cpu_s") / pick(line, "schedule", "ok") * 1e6
+                           for line in ours]), "us",
+                   median([pick(line, "server_cpu_s") / pick(line, "schedule", "ok") * 1e6
+                           for line in floor])),
+        gates.counted_zero("its errors", [line["schedule"] for line in ours], "errors"),
+    ]
+
+
+def schedule_alone(runner, runs, seconds):
+    note("schedule at 1 in flight")
+    load = ("--in-flight=1", "--connections=1", f"--duration={seconds}")
+    null, puts, ours = interleaved(
+        runs, lambda: runner.run("floor-rpc", *load)["unary"],
+        lambda: runner.run("floor-fsync", f"--duration={seconds}", f"--dir={runner.out_dir}"),
+        lambda: runner.fresh("schedule", *load, *FAR))
+    call = median(null, "schedule", "latency_ms", "p50")
+    put = median(puts, "synced_put_ms", "p50")
+    return [gates.at_most("durable schedule, 1 in flight, p50",
+                          median(ours, "schedule", "latency_ms", "p50"), "ms", call + 3 * put,
+                          "<= null call + 3 synced puts", call,
+                          f"synced put {put:.2f} ms")]
+
+
+def burst(runner, runs, jobs, lead):
+    note(f"burst of {jobs}")
+    load = (f"--jobs={jobs}", f"--lead={lead}")
+    floor, ours = interleaved(
+        runs, lambda: runner.run("floor-rpc", "--duration=0.1", *load)["stream"],
+        lambda: runner.fresh("burst", *load))
+    return [
+        gates.at_least_share(f"burst of {jobs:,} to the last durable answer",
+                             median(ours, "per_s"), "/s", median(floor, "per_s"), 0.6),
+        gates.told("its last handler", median(ours, "last_handler_s"), "s",
+                   median(floor, "last_handler_s")),
+        gates.counted_zero("its errors, duplicates, early triggers", ours, "errors", "duplicates",
+                           "early"),
+    ]
+
+
+def life(runner, runs, seconds):
+    note("life, closed loop")
+    load = (f"--duration={seconds}", "--in-flight=512")
+    floor, ours = interleaved(runs, lambda: runner.run("floor-life", *load),
+                              lambda: runner.fresh("life", *load))
+    return [
+        gates.at_least_share("full lives, closed loop", median(ours, "per_s"), "/s",
+                             median(floor, "per_s"), 0.5),
+        gates.counted_zero("their errors and duplicates", ours, "errors", "duplicates"),
+    ]
+
+
+def sustained_life(runner, floor_rate, seconds):
+    """Open loop at half of what the null server does: it must not fall behind."""
+    note("life, open loop")
+    line = runner.fresh("life", f"--rate={floor_rate / 2:.0f}", f"--duration={seconds}",
+                        "--delay=0.5")
+    return [
+        gates.at_most(f"backlog of full lives after {seconds} s at {floor_rate / 2:,.0f}/s",
+                      line["backlog_s"], "s", 2.5, "<= delay of 0.5 s + 2 s"),
+        gates.counted_zero("their errors, duplicates, early triggers", [line], "errors",
+                           "duplicates", "early"),
+    ]
+
+
+def ticks(runner, runs, jobs, seconds, aligned):
+    kind = "aligned on the second" if aligned else "spread"
+    note(f"{jobs} ticks a second, {kind}")
+    load = [f"--jobs={jobs}", "--period=1", f"--duration={seconds}"]
+    if aligned:
+        load.append("--aligned")
+    ours, = interleaved(runs, lambda: runner.fresh("ticks", *load))
+    rows = [gates.counted_zero(f"{jobs:,} ticks a second, {kind}: missing or early", ours,
+                               "missing", "early")]
+    if aligned:
+        rows.append(gates.at_most("their last", median(ours, "lateness_ms", "max"), "ms", 500))
+    else:
+        rows.append(gates.at_most("their lateness p99", median(ours, "lateness_ms", "p99"), "ms",
+                                  250))
+        rows.append(gates.at_most("their log bytes per tick", median(ours, "wal_bytes_per_tick"),
+                                  "B", 120))
+    return rows
+
+
+def lateness(runner, runs, rate, seconds, p50_limit):
+    note(f"lateness at {rate}/s")
+    ours, = interleaved(
+        runs, lambda: runner.fresh("lateness", f"--rate={rate}", f"--duration={seconds}"))
+    floor99 = median(ours, "floor_ms", "p99")
+    rows = [
+        gates.at_most(f"lateness at {rate:,}/s, p50", median(ours, "lateness_ms", "p50"), "ms",
+                      p50_limit, floor=median(ours, "floor_ms", "p50")),
+        gates.told("its p99", median(ours, "lateness_ms", "p99"), "ms", floor99),
+        gates.told("its p99.9", median(ours, "lateness_ms", "p99_9"), "ms",
+                   median(ours, "floor_ms", "p99_9")),
+        gates.told("its maximum", median(ours, "lateness_ms", "max"), "ms",
+                   median(ours, "floor_ms", "max")),
+        gates.counted_zero("its early triggers, errors, duplicates", ours, "early", "errors",
+                           "duplicates"),
+    ]
+    if rate <= 1000:
+        rows[1] = gates.at_most("its p99", median(ours, "lateness_ms", "p99"), "ms", floor99 + 10,
+                                "<= floor + 10 ms", floor99)
+    return rows
+
+
+def slow_disk(runner, runs, rate, seconds, delay_ms):
+    note(f"lateness with {delay_ms} ms in every sync")
+    ours, = interleaved(
+        runs, lambda: runner.fresh("lateness", f"--rate={rate}", f"--duration={seconds}",
+                                   "--schedule-rate=2000", "--payload=1500",
+                                   f"--lead={rate * seconds / 1000 + 5}",
+                                   slow_disk_ms=delay_ms))
+    floor99 = median(ours, "floor_ms", "p99")
+    return [
+        gates.at_most(f"lateness at {rate:,}/s with {delay_ms} ms in every sync, p99",
+                      median(ours, "lateness_ms", "p99"), "ms", floor99 + 20, "<= floor + 20 ms",
+                      floor99),
+        gates.told("its maximum", median(ours, "lateness_ms", "max"), "ms",
+                   median(ours, "floor_ms", "max")),
+        gates.counted_zero("its early triggers, errors, duplicates", ours, "early", "errors",
+                           "duplicates"),
+    ]
+
+
+def mixed(runner, runs, rate, seconds, others):
+    note(f"lateness beside lists and prefix deletes of {others} jobs")
+    ours, = interleaved(
+        runs, lambda: runner.fresh("mixed", f"--rate={rate}", f"--duration={seconds}",
+                                   f"--other-jobs={others}"))
+    quiet = median(ours, "quiet_lateness_ms", "p99")
+    return [
+        gates.at_most(f"lateness beside lists and deletes of {others:,} jobs, p99",
+                      median(ours, "busy_lateness_ms", "p99"), "ms", quiet + 20,
+                      "<= quiet + 20 ms", quiet),
+        gates.told("its list", median(ours, "list_ms", "p50"), "ms"),
+        gates.counted_zero("its errors, early triggers", ours, "errors", "early"),
+    ]
+
+
+def stored(runner, jobs, rss_limit, ready_limit):
+    """A store with many idle jobs: memory, disk, schedule rate, restart after a kill."""
+    note(f"{jobs} stored jobs")
+    quick = ("--duration=5", "--in-flight=256", *FAR)
+    name = f"{jobs:,} idle jobs"
+    with runner.scheduler() as scheduler:
+        before = runner.on(scheduler, "schedule", *quick)
+        load = runner.on(scheduler, "load", f"--jobs={jobs}", "--in-flight=512", *FAR)
+        time.sleep(10)
+        rss = scheduler.rss_mb()
+        disk = scheduler.disk_mb()
+        after = runner.on(scheduler, "schedule", *quick)
+        scheduler.kill()
+        scheduler.start()
+        ready = scheduler.ready_seconds
+    count = jobs + before["schedule"]["ok"]
+    return [
+        gates.told(f"loading {name}", load["schedule"]["per_s"], "/s"),
+        gates.at_most(f"memory with {name}", rss, "MB", rss_limit),
+        gates.at_most(f"disk with {name}, per job", disk * 1e6 / count, "B", 1.6 * 200 + 150,
+                      "<= 1.6 x payload + 150 B"),
+        gates.at_least_share(f"schedules with {name}", after["schedule"]["per_s"], "/s",
+                             before["schedule"]["per_s"], 0.9, "floor: the empty store"),
+        gates.at_most(f"ready after kill -9 with {name}", ready, "s", ready_limit),
+    ]
