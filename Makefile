@@ -79,11 +79,11 @@ bench: configure ## Measure against the limits of the machine, with STORED=10000
 	cmake --build --preset release --target $(BENCH_TARGETS)
 	python3 -B tests/bench/bench.py build/release/bin build/bench --stored $(STORED)
 
-bench-quick: configure ## The part of bench that continuous integration runs, under three minutes
+bench-quick: configure ## The short part of bench, about three minutes
 	cmake --build --preset release --target $(BENCH_TARGETS)
 	python3 -B tests/bench/bench.py build/release/bin build/bench --quick
 
-ci: ## What continuous integration runs: all tests, bench-quick, the demo
+ci: ## What continuous integration runs: all tests, then the demo
 	.ci/run
 
 clean: ## Remove everything that was built

@@ -19,7 +19,7 @@ from bench_run import Runner, note
 
 
 def quick(runner):
-    """What continuous integration can afford: under three minutes."""
+    """What can be run between two changes: about three minutes."""
     rows = []
     rows += suite.schedule(runner, runs=3, seconds=3)
     rows += suite.schedule_alone(runner, runs=3, seconds=1.5)
