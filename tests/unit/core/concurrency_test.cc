@@ -342,6 +342,26 @@ TEST_CASE("a group whose jobs are waiting is not given up") {
   REQUIRE(watcher->triggers.size() == 2 * kIdleGroupsPerTarget);
 }
 
+TEST_CASE("a target has so many concurrency keys and no more, and a refusal changes nothing") {
+  Limited scheduler;
+  const auto job = [](size_t key) {
+    return JobText{.due_time = "1h", .concurrency_key = fmt::format("key{}", key)};
+  };
+  std::vector<std::shared_ptr<std::optional<absl::Status>>> answers;
+  for (size_t i = 0; i < kMaxGroupsPerTarget; ++i) {
+    answers.push_back(scheduler.Submit(fmt::format("job{}", i), job(i)));
+    if (i % 10000 == 0) scheduler.RunUntilIdle();
+  }
+  scheduler.RunUntilIdle();
+  for (const auto& answer : answers) REQUIRE((answer->has_value() && (*answer)->ok()));
+  const absl::Status refused = absl::ResourceExhaustedError(
+      "the jobs of \"Cart\" have 100000 different concurrency keys already");
+  REQUIRE(scheduler.Schedule("more", job(kMaxGroupsPerTarget)) == refused);
+  REQUIRE(scheduler.Schedule("job0", job(kMaxGroupsPerTarget), /*overwrite=*/true) == refused);
+  REQUIRE(scheduler.Get("job0")->metadata().concurrency_key() == "key0");
+  REQUIRE(scheduler.Schedule("more", job(0)).ok());
+}
+
 TEST_CASE("a concurrency key has a greatest length") {
   Limited scheduler;
   REQUIRE(scheduler
