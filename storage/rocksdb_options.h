@@ -19,7 +19,7 @@ inline constexpr size_t kBlockCacheBytes = size_t{32} << 20;
 // sealed memtables come on top, see kMemtablesMax.
 inline constexpr size_t kMemtableBytesTotal = size_t{48} << 20;
 // Logs on disk; bounds how long recovery replays after a kill.
-inline constexpr uint64_t kWalBytesMax = uint64_t{128} << 20;
+inline constexpr uint64_t kWalBytesMax = uint64_t{64} << 20;
 
 // A write is refused by RocksDB when a table has this many memtables, or this many files in level
 // zero. New work is refused earlier, so that acknowledgements and deletes still find room.

@@ -27,6 +27,11 @@ inline constexpr size_t kMaxMailboxBytes = size_t{256} << 20;
 inline constexpr size_t kMaxEventsPerTurn = 4096;
 inline constexpr size_t kMaxBytesPerTurn = size_t{16} << 20;
 
+// Answers to triggers are taken together: a turn for them alone comes no sooner than this after the
+// turn before it, or when this many wait.
+inline constexpr absl::Duration kAnswerPace = absl::Milliseconds(1);
+inline constexpr size_t kPacedAnswers = 256;
+
 // Index entries of one group held in memory: a refill reads up to kScanEntries once fewer than
 // kRefillBelow are left; above kMaxWindowEntries the latest go back to being on disk only.
 inline constexpr size_t kScanEntries = 4096;

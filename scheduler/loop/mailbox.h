@@ -3,6 +3,7 @@
 // Mailbox: events on their way to the loop, in order of arrival, bounded in number and bytes.
 // Thread safety: all methods may be called from any thread; Take and Wait belong to the loop.
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <utility>
@@ -26,7 +27,7 @@ class Mailbox {
     if (requests_ >= kMaxMailboxEvents || bytes_ + bytes > kMaxMailboxBytes) return Result::kFull;
     ++requests_;
     bytes_ += bytes;
-    Add({std::move(event), bytes, true});
+    Add({std::move(event), bytes, true}, /*urgent=*/true);
     return Result::kAccepted;
   }
 
@@ -35,7 +36,15 @@ class Mailbox {
   void SubmitReserved(Event event) {
     MutexLock lock(&mutex_);
     if (closed_) return;
-    Add({std::move(event), 0, false});
+    Add({std::move(event), 0, false}, /*urgent=*/true);
+  }
+
+  // As SubmitReserved, for an answer to a trigger: nobody is kept waiting if it is taken a little
+  // later, together with others. Waking the loop for each would cost more than the answer itself.
+  void SubmitAnswer(SettleEvent answer) {
+    MutexLock lock(&mutex_);
+    if (closed_) return;
+    Add({std::move(answer), 0, false}, /*urgent=*/false);
   }
 
   // Takes the events of one turn, oldest first.
@@ -43,6 +52,7 @@ class Mailbox {
     std::vector<Event> events;
     size_t taken_bytes = 0;
     MutexLock lock(&mutex_);
+    urgent_ = false;
     while (!entries_.empty() && events.size() < kMaxEventsPerTurn &&
            taken_bytes < kMaxBytesPerTurn) {
       Entry& entry = entries_.front();
@@ -52,13 +62,20 @@ class Mailbox {
       events.push_back(std::move(entry.event));
       entries_.pop_front();
     }
+    urgent_ = !entries_.empty();
     return events;
   }
 
-  // Returns once there is an event, the mailbox is closed, or `timeout` has passed.
-  void Wait(absl::Duration timeout) {
+  // Returns once there is an event, the mailbox is closed, or `timeout` has passed. Few answers
+  // alone count as an event only when `pace` has passed. May return early.
+  void Wait(absl::Duration timeout, absl::Duration pace) {
     MutexLock lock(&mutex_);
-    if (entries_.empty() && !closed_) arrived_.WaitFor(timeout);
+    if (urgent_ || closed_) return;
+    pace = std::min(pace, timeout);
+    pacing_ = true;
+    const bool woken = arrived_.WaitFor(pace);
+    pacing_ = false;
+    if (!woken && entries_.empty() && !closed_) arrived_.WaitFor(timeout - pace);
   }
 
   // Refuses everything from now on; what is there can still be taken.
@@ -68,6 +85,11 @@ class Mailbox {
     arrived_.SignalAll();
   }
 
+  // Whether something waits that the loop should not pause before.
+  bool urgent() const {
+    MutexLock lock(&mutex_);
+    return urgent_;
+  }
   bool empty() const {
     MutexLock lock(&mutex_);
     return entries_.empty();
@@ -84,14 +106,19 @@ class Mailbox {
     bool is_request;
   };
 
-  void Add(Entry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  void Add(Entry entry, bool urgent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     entries_.push_back(std::move(entry));
-    if (entries_.size() == 1) arrived_.Signal();
+    urgent = urgent || entries_.size() >= kPacedAnswers;
+    const bool first = entries_.size() == 1;
+    if ((first && !pacing_) || (urgent && !urgent_)) arrived_.Signal();
+    urgent_ = urgent_ || urgent;
   }
 
   mutable Mutex mutex_;
-  CondVar arrived_{&mutex_};  // signalled when the mailbox stops being empty, and when it closes
+  CondVar arrived_{&mutex_};  // signalled when there is what the loop waits for; by Close
   std::deque<Entry> entries_ ABSL_GUARDED_BY(mutex_);
+  bool urgent_ ABSL_GUARDED_BY(mutex_) = false;  // more than a few answers wait
+  bool pacing_ ABSL_GUARDED_BY(mutex_) = false;  // the loop waits, but not for a few answers
   size_t requests_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;

@@ -96,6 +96,7 @@ class SchedulerLoop::Impl {
     }
   }
   void SubmitReserved(Event event) { mailbox_.SubmitReserved(std::move(event)); }
+  void SubmitAnswer(SettleEvent answer) { mailbox_.SubmitAnswer(std::move(answer)); }
 
   // Reads what the loop will look up for this job, so that the loop finds it in memory.
   absl::Status Warm(const std::string& job_key, bool with_counter) const {
@@ -208,7 +209,7 @@ class SchedulerLoop::Impl {
         // Not on the mailbox: what waits there must not wake the loop before the store can go on.
         std::this_thread::sleep_for(absl::ToChronoNanoseconds(sleep));
       } else if (sleep > absl::ZeroDuration()) {
-        mailbox_.Wait(sleep);
+        mailbox_.Wait(sleep, kAnswerPace);
       }
     }
   }
@@ -258,14 +259,15 @@ class SchedulerLoop::Impl {
           [this, loads = std::vector<LoadRequest>(
                      first, first + static_cast<std::ptrdiff_t>(count))] { Load(loads); });
     }
-    const uint64_t sequence = syncer_.announced();
+    std::vector<Syncer::Done> replies;
+    replies.reserve(effects.answers.size());
     for (Answer& answer : effects.answers) {
-      syncer_.WhenDurable(sequence,
-                          [reply = std::move(answer.reply),
-                           status = std::move(answer.status)](const absl::Status& durable) mutable {
-                            reply(durable.ok() ? std::move(status) : Unwritten());
-                          });
+      replies.push_back([reply = std::move(answer.reply),
+                         status = std::move(answer.status)](const absl::Status& durable) mutable {
+        reply(durable.ok() ? std::move(status) : Unwritten());
+      });
     }
+    syncer_.WhenDurable(syncer_.announced(), std::move(replies));
   }
 
   void PublishDeletes() {
@@ -274,7 +276,7 @@ class SchedulerLoop::Impl {
   }
 
   absl::Duration SleepTime() {
-    if (engine_.HasWork() || !mailbox_.empty()) return absl::ZeroDuration();
+    if (engine_.HasWork() || mailbox_.urgent()) return absl::ZeroDuration();
     const auto due = engine_.NextDue();
     if (!due.has_value()) return kMaxLoopSleep;
     return std::clamp(*due - clock_->Now(), absl::ZeroDuration(), kMaxLoopSleep);
@@ -477,7 +479,7 @@ WatcherId SchedulerLoop::AddWatcher(std::shared_ptr<Watcher> watcher,
 void SchedulerLoop::RemoveWatcher(WatcherId id) { impl_->SubmitReserved(RemoveWatcherEvent{id}); }
 
 void SchedulerLoop::Settle(WatcherId id, uint64_t trigger_id, Outcome outcome) {
-  impl_->SubmitReserved(SettleEvent{id, trigger_id, outcome});
+  impl_->SubmitAnswer(SettleEvent{id, trigger_id, outcome});
 }
 
 void SchedulerLoop::WatcherDrained(WatcherId id) { impl_->SubmitReserved(WatcherDrainedEvent{id}); }

@@ -58,20 +58,27 @@ uint64_t Syncer::announced() const {
 }
 
 void Syncer::WhenDurable(uint64_t sequence, Done done) {
+  std::vector<Done> one;
+  one.push_back(std::move(done));
+  WhenDurable(sequence, std::move(one));
+}
+
+void Syncer::WhenDurable(uint64_t sequence, std::vector<Done> all) {
+  if (all.empty()) return;
   absl::Status status;
   {
     MutexLock lock(&mutex_);
     status = failure_;
     if (status.ok() && sequence > durable_) {
       if (!stopped_) {
-        waiters_.push_back({sequence, std::move(done)});
+        for (Done& done : all) waiters_.push_back({sequence, std::move(done)});
         changed_.Signal();
         return;
       }
       status = absl::UnavailableError("the scheduler is stopping");
     }
   }
-  done(std::move(status));
+  for (Done& done : all) done(status);
 }
 
 void Syncer::Fail(absl::Status status) {

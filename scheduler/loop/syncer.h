@@ -50,6 +50,8 @@ class Syncer {
   // Calls `done` once everything up to number `sequence` is durable; at once, on the caller's
   // thread, if it is already. Unavailable if that can't be known any more.
   void WhenDurable(uint64_t sequence, Done done);
+  // The same for each of `all`, at the cost of one.
+  void WhenDurable(uint64_t sequence, std::vector<Done> all);
 
   // Fails everyone who waits and will wait: the writer can't go on.
   void Fail(absl::Status status);

@@ -49,6 +49,7 @@ def full(runner, stored_jobs):
     for jobs in stored_jobs:
         rows += suite.stored(runner, jobs, rss_limit=150 if jobs <= 1_000_000 else 250,
                              ready_limit=1 if jobs <= 1_000_000 else 2)
+        rows += suite.backlog(runner, jobs, rss_limit=150 if jobs <= 1_000_000 else 250)
     return rows
 
 

@@ -7,6 +7,10 @@ from bench_run import interleaved, median, note, pick
 
 FAR = ("--due-from=3600", "--due-spread=82800")
 
+# How small a store becomes when nothing is left in it, and within which time.
+EMPTY_DISK_MB = 150
+EMPTY_DISK_SECONDS = 120
+
 
 def schedule(runner, runs, seconds, in_flight=256):
     note(f"schedule at {in_flight} in flight")
@@ -172,9 +176,13 @@ def stored(runner, jobs, rss_limit, ready_limit):
         rss = scheduler.rss_mb()
         disk = scheduler.disk_mb()
         after = runner.on(scheduler, "schedule", *quick)
+        # Due while the scheduler is ready again, and the app with it.
+        soon = runner.on(scheduler, "load", "--jobs=100", "--due-from=5", "--due-spread=2")
         scheduler.kill()
         scheduler.start()
         ready = scheduler.ready_seconds
+        first = runner.on(scheduler, "drain", "--jobs=100", f"--app-id={soon['app_id']}",
+                          f"--run={soon['run']}")
     count = jobs + before["schedule"]["ok"]
     return [
         gates.told(f"loading {name}", load["schedule"]["per_s"], "/s"),
@@ -184,4 +192,51 @@ def stored(runner, jobs, rss_limit, ready_limit):
         gates.at_least_share(f"schedules with {name}", after["schedule"]["per_s"], "/s",
                              before["schedule"]["per_s"], 0.9, "floor: the empty store"),
         gates.at_most(f"ready after kill -9 with {name}", ready, "s", ready_limit),
+        gates.at_most("the first triggers after it, lateness p99", first["lateness_ms"]["p99"],
+                      "ms", 20),
+        gates.counted_zero("their errors, duplicates, early triggers", [first], "errors",
+                           "duplicates", "early"),
     ]
+
+
+def backlog(runner, jobs, rss_limit):
+    """An app that comes when all its jobs are due; then what is left on disk and at the head of
+    the index behind all that was consumed."""
+    note(f"{jobs} due jobs of an app that is away")
+    name = f"{jobs:,} due jobs of an app that is away"
+    probe = ("--rate=1000", "--duration=5")
+    with runner.scheduler() as scheduler:
+        before = runner.on(scheduler, "lateness", *probe)
+        load = runner.on(scheduler, "load", f"--jobs={jobs}", "--in-flight=512", "--due-from=1",
+                         "--due-spread=1")
+        time.sleep(5)
+        rss = scheduler.rss_mb()
+        beside = runner.on(scheduler, "lateness", *probe)
+        drain = runner.on(scheduler, "drain", f"--jobs={jobs}", f"--app-id={load['app_id']}",
+                          f"--run={load['run']}", "--timeout=3600")
+        after = runner.on(scheduler, "lateness", *probe)
+        settled = wait_for_disk(scheduler, EMPTY_DISK_MB, EMPTY_DISK_SECONDS)
+        disk = scheduler.disk_mb()
+    quiet = before["lateness_ms"]["p50"]
+    return [
+        gates.at_most(f"memory with {name}", rss, "MB", rss_limit),
+        gates.at_most("lateness of another app beside them, p50", beside["lateness_ms"]["p50"],
+                      "ms", quiet + 1, "<= before + 1 ms", quiet),
+        gates.at_most("their first trigger after the first stream", drain["first_handler_s"], "s",
+                      1),
+        gates.told("their deliveries", drain["per_s"], "/s"),
+        gates.counted_zero("their errors, duplicates, early triggers", [drain], "errors",
+                           "duplicates", "early"),
+        gates.at_most("lateness behind what was consumed, p50", after["lateness_ms"]["p50"], "ms",
+                      quiet + 1, "<= before + 1 ms", quiet),
+        gates.at_most("disk after everything has fired", disk, "MB", EMPTY_DISK_MB,
+                      remark=f"after {settled:.0f} s of {EMPTY_DISK_SECONDS} s"),
+    ]
+
+
+def wait_for_disk(scheduler, megabytes, limit):
+    """Seconds until the store is no larger than that, or the limit."""
+    began = time.monotonic()
+    while scheduler.disk_mb() > megabytes and time.monotonic() - began < limit:
+        time.sleep(0.5)
+    return time.monotonic() - began

@@ -24,6 +24,7 @@ void Deliveries::Record(std::string_view name) {
     ++counts_.duplicates;
     return;
   }
+  if (counts_.received == 0) counts_.first_ns = now;
   counts_.last_ns = now;
   if (counts_.last_jobs.size() < kLastJobs) counts_.last_jobs.resize(counts_.received + 1);
   counts_.last_jobs[counts_.received % kLastJobs] = *tag;

@@ -18,6 +18,7 @@ struct DeliveryCounts {
   uint64_t duplicates = 0;
   uint64_t early = 0;    // before the due time on the wall clock
   uint64_t foreign = 0;  // of jobs that this run did not schedule
+  int64_t first_ns = 0;  // monotonic: when the first one came
   int64_t last_ns = 0;   // monotonic: when the last one came
   Histogram lateness;    // from the due time to the handler
   // The jobs that came last, in no order: at most kLastJobs.

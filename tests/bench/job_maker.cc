@@ -50,7 +50,7 @@ std::string ToRfc3339(int64_t wall_us) {
 JobMaker::JobMaker(const Options& options, std::string app_id)
     : namespace_(options.namespace_),
       app_id_(std::move(app_id)),
-      run_(NewRunId()),
+      run_(options.run.empty() ? NewRunId() : options.run),
       payload_(options.payload),
       name_bytes_(std::max(options.name_bytes, kShortestName)) {
   std::mt19937_64 random(1);

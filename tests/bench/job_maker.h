@@ -23,10 +23,11 @@ struct JobTag {
 class JobMaker {
  public:
   // Payloads are `options.payload` bytes that do not compress, names `options.name_bytes` (at least
-  // 36).
+  // 36). The jobs are those of `options.run`, or of a run of their own if that is empty.
   JobMaker(const Options& options, std::string app_id);
 
   const std::string& app_id() const { return app_id_; }
+  const std::string& run() const { return run_; }
   std::string Name(JobTag tag) const;
   // What a name of this run tells; nullopt for a name of another.
   std::optional<JobTag> Parse(std::string_view name) const;

@@ -13,6 +13,7 @@ struct Options {
   std::string target;
   std::string namespace_ = "bench";
   std::string app_id;   // empty: one of its own for each run
+  std::string run;      // drain: the run whose jobs they are, as its results told it
   int connections = 4;  // TCP connections of unary calls
   int streams = 3;      // WatchJobs streams, each on a connection of its own
   int threads = 1;      // threads of the load generator

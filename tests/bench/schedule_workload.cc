@@ -36,6 +36,7 @@ absl::StatusOr<boost::json::object> Run(const Options& options, const std::strin
   }
   run.EndMeter();
   run.line()["app_id"] = run.maker().app_id();
+  run.line()["run"] = run.maker().run();
   run.line()["seconds"] = result.seconds;
   ReportCalls(result, "schedule", &run.line());
   return run.line();

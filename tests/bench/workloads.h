@@ -13,6 +13,8 @@ namespace belfry::bench {
 absl::StatusOr<boost::json::object> RunSchedule(const Options& options);
 // Fills the store with a number of such jobs.
 absl::StatusOr<boost::json::object> RunLoad(const Options& options);
+// Receives and answers the jobs that another run has loaded, from whenever it begins to watch.
+absl::StatusOr<boost::json::object> RunDrain(const Options& options);
 // Stores jobs that are all due at one instant; times their handlers and answers from there.
 absl::StatusOr<boost::json::object> RunBurst(const Options& options);
 // Whole lives: schedule, trigger, answer.
