@@ -34,7 +34,35 @@ JobsApi::JobsApi(JobsApiOptions options, std::shared_ptr<Connection> connection,
 
 JobsApi::~JobsApi() { Close(); }
 
-void JobsApi::Close() { pool_.join(); }
+void JobsApi::Close() {
+  {
+    std::unique_lock lock(mutex_);
+    none_left_.wait(lock, [this] { return calls_ == 0; });
+  }
+  pool_.join();
+}
+
+absl::StatusOr<JobsApi::Counted> JobsApi::Count() {
+  const std::lock_guard lock(mutex_);
+  if (calls_ >= options_.max_calls) {
+    return LocalFailure(
+        fmt::format("{} calls to the scheduler are in progress already", options_.max_calls),
+        absl::StatusCode::kResourceExhausted);
+  }
+  ++calls_;
+  return Counted(*this);
+}
+
+JobsApi::Counted::~Counted() {
+  if (api_ == nullptr) return;
+  const std::lock_guard lock(api_->mutex_);
+  if (--api_->calls_ == 0) api_->none_left_.notify_all();
+}
+
+JobsApi::Deadline JobsApi::DeadlineAfter(absl::Duration limit) const {
+  return std::chrono::steady_clock::now() +
+         absl::ToChronoNanoseconds(std::clamp(limit, absl::ZeroDuration(), options_.call_timeout));
+}
 
 absl::StatusOr<Client> JobsApi::MakeClient(std::chrono::steady_clock::time_point deadline) const {
   if (auto status = hosts_.WaitUntilKnown(deadline); !status.ok()) return status;
@@ -51,21 +79,18 @@ absl::StatusOr<Client> JobsApi::MakeClient(std::chrono::steady_clock::time_point
 }
 
 void JobsApi::Run(absl::Duration limit, absl::AnyInvocable<void(absl::StatusOr<Client>)> call) {
-  if (calls_.fetch_add(1) >= options_.max_calls) {
-    calls_.fetch_sub(1);
-    call(LocalFailure(
-        fmt::format("{} calls to the scheduler are in progress already", options_.max_calls),
-        absl::StatusCode::kResourceExhausted));
-    return;
-  }
-  const auto deadline =
-      std::chrono::steady_clock::now() +
-      absl::ToChronoNanoseconds(std::clamp(limit, absl::ZeroDuration(), options_.call_timeout));
-  boost::asio::post(pool_, [this, deadline, call = std::move(call)]() mutable {
-    call(MakeClient(deadline));
-    calls_.fetch_sub(1);
-  });
+  auto counted = Count();
+  if (!counted.ok()) return call(counted.status());
+  boost::asio::post(pool_, [this, deadline = DeadlineAfter(limit), counted = *std::move(counted),
+                            call = std::move(call)]() mutable { call(MakeClient(deadline)); });
 }
+
+struct JobsApi::Pending {
+  ScheduleJobRequest request;
+  Done done;
+  Deadline deadline;
+  Counted counted;
+};
 
 void JobsApi::Schedule(ScheduleJobRequest request, Done done, absl::Duration limit) {
   if (!request.has_job()) return done(errors_.JobEmpty());
@@ -75,15 +100,40 @@ void JobsApi::Schedule(ScheduleJobRequest request, Done done, absl::Duration lim
     return done(errors_.ScheduleFailed(status));
   }
   if (!job.has_schedule() && !job.has_due_time()) return done(errors_.ScheduleEmpty());
-  Run(limit, [this, request = std::move(request),
-              done = std::move(done)](absl::StatusOr<Client> client) mutable {
-    const absl::Status status =
-        client.ok() ? client->Schedule(request.job().name(), ToSchedulerJob(request.job()),
-                                       request.overwrite())
-                    : client.status();
-    if (!status.ok()) return done(errors_.ScheduleFailed(status));
-    done(std::nullopt);
+  auto counted = Count();
+  if (!counted.ok()) return done(errors_.ScheduleFailed(counted.status()));
+  const auto pending = std::make_shared<Pending>(
+      Pending{std::move(request), std::move(done), DeadlineAfter(limit), *std::move(counted)});
+  if (!StartSchedule(pending)) RunSchedule(pending);
+}
+
+bool JobsApi::StartSchedule(const std::shared_ptr<Pending>& pending) {
+  if (!hosts_.known()) return false;
+  auto client = MakeClient(pending->deadline);
+  if (!client.ok()) return false;
+  const ScheduleJobRequest& request = pending->request;
+  return client->StartSchedule(request.job().name(), ToSchedulerJob(request.job()),
+                               request.overwrite(), [this, pending](const absl::Status& status) {
+                                 // The scheduler is shutting down: to be repeated on another one.
+                                 if (absl::IsCancelled(status)) return RunSchedule(pending);
+                                 EndSchedule(*pending, status);
+                               });
+}
+
+void JobsApi::RunSchedule(const std::shared_ptr<Pending>& pending) {
+  boost::asio::post(pool_, [this, pending] {
+    const ScheduleJobRequest& request = pending->request;
+    auto client = MakeClient(pending->deadline);
+    EndSchedule(*pending, client.ok()
+                              ? client->Schedule(request.job().name(),
+                                                 ToSchedulerJob(request.job()), request.overwrite())
+                              : client.status());
   });
+}
+
+void JobsApi::EndSchedule(Pending& pending, const absl::Status& status) const {
+  if (!status.ok()) return pending.done(errors_.ScheduleFailed(status));
+  pending.done(std::nullopt);
 }
 
 void JobsApi::Get(std::string name, GetDone done, absl::Duration limit) {

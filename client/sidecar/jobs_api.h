@@ -2,13 +2,15 @@
 
 // The Jobs API behind both HTTP and gRPC.
 
-#include <atomic>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -30,10 +32,11 @@ struct JobsApiOptions {
   int max_calls = kMaxSchedulerCalls;
 };
 
-// Checks requests and sends them to a scheduler on threads of its own, because the client blocks.
-// Each call ends by calling its `done` exactly once: at once on the caller's thread if the request
-// is bad or too many calls are in progress, else on a thread of this class.
-// Thread safety: all methods may be called from any thread, except Close.
+// Checks requests and sends them to a scheduler: schedules without holding a thread while a
+// scheduler can be reached, all else on threads of its own, because the client blocks. Each call
+// ends by calling its `done` exactly once: at once on the caller's thread if the request is bad or
+// too many calls are in progress, else on a thread of this class or of the client. Thread safety:
+// all methods may be called from any thread, except Close.
 class JobsApi {
  public:
   // No error means success.
@@ -65,16 +68,40 @@ class JobsApi {
   void Close();
 
  private:
+  using Deadline = std::chrono::steady_clock::time_point;
+
+  // Counts a call while it lives; Close waits for all of them.
+  class Counted {
+   public:
+    explicit Counted(JobsApi& api) : api_(&api) {}
+    Counted(Counted&& other) noexcept : api_(std::exchange(other.api_, nullptr)) {}
+    ~Counted();
+
+   private:
+    JobsApi* api_;
+  };
+  // A schedule that has not ended.
+  struct Pending;
+
+  // One more call, or the reason why there can't be one.
+  absl::StatusOr<Counted> Count();
+  Deadline DeadlineAfter(absl::Duration limit) const;
   // Runs `call` on a thread, with a client whose timeout is what is left of the call's time, or
   // with the reason why there is none.
   void Run(absl::Duration limit, absl::AnyInvocable<void(absl::StatusOr<Client>)> call);
-  absl::StatusOr<Client> MakeClient(std::chrono::steady_clock::time_point deadline) const;
+  // False, and nothing was done, if the schedule would have to wait for a scheduler.
+  bool StartSchedule(const std::shared_ptr<Pending>& pending);
+  void RunSchedule(const std::shared_ptr<Pending>& pending);
+  void EndSchedule(Pending& pending, const absl::Status& status) const;
+  absl::StatusOr<Client> MakeClient(Deadline deadline) const;
 
   const JobsApiOptions options_;
   const JobErrors errors_;
   const std::shared_ptr<Connection> connection_;
   SchedulerHosts& hosts_;
-  std::atomic<int> calls_{0};
+  std::mutex mutex_;
+  std::condition_variable none_left_;  // signalled when calls_ becomes 0
+  int calls_ = 0;                      // guarded by mutex_
   boost::asio::thread_pool pool_;
 };
 

@@ -15,10 +15,11 @@ inline constexpr std::size_t kMaxJsonDepth = 500;
 // to three levels of messages; deeper payloads count as unreadable.
 inline constexpr int kMaxPayloadMessageDepth = 2000;
 
-// Calls to the scheduler that run at the same time; each holds a thread while it waits.
+// Calls to the scheduler that wait on a thread of their own at the same time: all but schedules,
+// and schedules while no scheduler can be reached.
 inline constexpr int kSchedulerCallThreads = 64;
 
-// Calls to the scheduler that run or wait for a thread; more are refused with 429.
+// Calls to the scheduler that run or wait for a thread or a scheduler; more are refused with 429.
 inline constexpr int kMaxSchedulerCalls = 4096;
 
 // Connections of clients to one HTTP port; more are answered with 503 and closed.

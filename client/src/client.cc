@@ -18,6 +18,16 @@ wire::JobMetadata AppMetadata(const ClientOptions& options) {
   return metadata;
 }
 
+wire::ScheduleJobRequest MakeRequest(const ClientOptions& options, std::string_view name,
+                                     const wire::Job& job, bool overwrite) {
+  wire::ScheduleJobRequest request;
+  request.set_name(std::string(name));
+  *request.mutable_job() = job;
+  *request.mutable_metadata() = AppMetadata(options);
+  request.set_overwrite(overwrite);
+  return request;
+}
+
 }  // namespace
 
 Client::Client(ClientOptions options)
@@ -27,14 +37,16 @@ Client::Client(ClientOptions options, std::shared_ptr<Connection> connection, Re
     : options_(std::move(options)), connection_(std::move(connection)), time_(std::move(time)) {}
 
 absl::Status Client::Schedule(std::string_view name, const wire::Job& job, bool overwrite) {
-  wire::ScheduleJobRequest request;
-  request.set_name(std::string(name));
-  *request.mutable_job() = job;
-  *request.mutable_metadata() = AppMetadata(options_);
-  request.set_overwrite(overwrite);
+  const wire::ScheduleJobRequest request = MakeRequest(options_, name, job, overwrite);
   return client::RetryCancelled(options_.call_timeout, time_, [&](absl::Duration left) {
     return connection_->ScheduleJob(request, left);
   });
+}
+
+bool Client::StartSchedule(std::string_view name, const wire::Job& job, bool overwrite,
+                           Connection::Done done) {
+  return connection_->StartScheduleJob(MakeRequest(options_, name, job, overwrite),
+                                       options_.call_timeout, std::move(done));
 }
 
 absl::StatusOr<wire::Job> Client::Get(std::string_view name) {

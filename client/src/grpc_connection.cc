@@ -37,6 +37,24 @@ class GrpcConnection final : public Connection {
     return Call(&wire::Scheduler::Stub::ScheduleJob, request, &response, timeout, IfDown::kWait);
   }
 
+  bool StartScheduleJob(wire::ScheduleJobRequest request, absl::Duration timeout,
+                        Done done) override {
+    std::shared_ptr<Peer> peer = ReadyPeer();
+    if (peer == nullptr) return false;
+    auto call = std::make_unique<StartedCall>(std::move(peer), std::move(request), std::move(done));
+    timeout = std::clamp(timeout, absl::ZeroDuration(), kMaxTimeout);
+    call->timeout = timeout;
+    call->context.set_deadline(Deadline(timeout));
+    call->context.set_wait_for_ready(true);
+    StartedCall& running = *call;
+    running.peer->stub->async()->ScheduleJob(
+        &running.context, &running.request, &running.response,
+        [owned = std::shared_ptr<StartedCall>(std::move(call))](const grpc::Status& status) {
+          owned->done(Result(status, *owned->peer, owned->timeout));
+        });
+    return true;
+  }
+
   absl::StatusOr<wire::GetJobResponse> GetJob(const wire::GetJobRequest& request,
                                               absl::Duration timeout) override {
     wire::GetJobResponse response;
@@ -107,16 +125,41 @@ class GrpcConnection final : public Connection {
     const std::unique_ptr<wire::Scheduler::Stub> stub;
   };
 
+  // A call that nobody waits for; its end releases it.
+  struct StartedCall {
+    StartedCall(std::shared_ptr<Peer> to, wire::ScheduleJobRequest asked, Done told)
+        : peer(std::move(to)), request(std::move(asked)), done(std::move(told)) {}
+    const std::shared_ptr<Peer> peer;
+    const wire::ScheduleJobRequest request;
+    const Done done;
+    absl::Duration timeout;
+    grpc::ClientContext context;
+    wire::ScheduleJobResponse response;
+  };
+
+  // Monotonic, so that a stepped wall clock neither ends nor prolongs a call.
+  static gpr_timespec Deadline(absl::Duration timeout) {
+    return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                        gpr_time_from_nanos(absl::ToInt64Nanoseconds(timeout), GPR_TIMESPAN));
+  }
+
+  static absl::Status Result(const grpc::Status& status, const Peer& peer, absl::Duration timeout) {
+    constexpr bool kOnlyLook = false;
+    if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED &&
+        peer.channel->GetState(kOnlyLook) != GRPC_CHANNEL_READY) {
+      return absl::DeadlineExceededError("no connection to " + peer.address + " within " +
+                                         absl::FormatDuration(timeout));
+    }
+    return client::FromGrpc(status);
+  }
+
   template <typename Request, typename Response>
   absl::Status Call(grpc::Status (wire::Scheduler::Stub::*method)(grpc::ClientContext*,
                                                                   const Request&, Response*),
                     const Request& request, Response* response, absl::Duration timeout,
                     IfDown if_down) {
     timeout = std::clamp(timeout, absl::ZeroDuration(), kMaxTimeout);
-    // Monotonic, so that a stepped wall clock neither ends nor prolongs a call.
-    const gpr_timespec deadline =
-        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                     gpr_time_from_nanos(absl::ToInt64Nanoseconds(timeout), GPR_TIMESPAN));
+    const gpr_timespec deadline = Deadline(timeout);
     const std::shared_ptr<Peer> peer = NextPeer(timeout, if_down);
     if (peer == nullptr) {
       if (if_down == IfDown::kFail) return absl::UnavailableError("no scheduler is known");
@@ -127,13 +170,19 @@ class GrpcConnection final : public Connection {
     context.set_deadline(deadline);
     context.set_wait_for_ready(if_down == IfDown::kWait);
     const grpc::Status status = (peer->stub.get()->*method)(&context, request, response);
+    return Result(status, *peer, timeout);
+  }
+
+  // A peer that can be talked to now, each in its turn; null if there is none.
+  std::shared_ptr<Peer> ReadyPeer() {
     constexpr bool kOnlyLook = false;
-    if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED &&
-        peer->channel->GetState(kOnlyLook) != GRPC_CHANNEL_READY) {
-      return absl::DeadlineExceededError("no connection to " + peer->address + " within " +
-                                         absl::FormatDuration(timeout));
+    std::lock_guard lock(mutex_);
+    const size_t first = next_++;
+    for (size_t i = 0; i < peers_.size(); ++i) {
+      const auto& peer = peers_[(first + i) % peers_.size()];
+      if (peer->channel->GetState(kOnlyLook) == GRPC_CHANNEL_READY) return peer;
     }
-    return client::FromGrpc(status);
+    return nullptr;
   }
 
   // The peer whose turn it is, passing over those known to be down unless all are. Null if there

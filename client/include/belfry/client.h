@@ -30,10 +30,22 @@ struct ClientOptions {
 // The seam between Client and the network: one method per RPC, no retries. Implement it to test
 // code that uses a Client. Each returns what the scheduler answered, or DeadlineExceeded when
 // `timeout` has passed.
-// Thread safety: all methods may be called from any thread. They block until the call ends.
+// Thread safety: all methods may be called from any thread. They block until the call ends, except
+// StartScheduleJob.
 class Connection {
  public:
+  // Told the end of a call, once. Must not block: it runs on a thread of the connection.
+  using Done = std::function<void(absl::Status)>;
+
   virtual ~Connection() = default;
+
+  // Begins a ScheduleJob and returns true; `done` gets what ScheduleJob would have returned. False,
+  // and nothing was done, if that can't be without waiting, e.g. for a scheduler to be reached:
+  // call ScheduleJob then. A connection that never can need not override it.
+  virtual bool StartScheduleJob(dapr::proto::scheduler::v1::ScheduleJobRequest /*request*/,
+                                absl::Duration /*timeout*/, Done /*done*/) {
+    return false;
+  }
 
   virtual absl::Status ScheduleJob(const dapr::proto::scheduler::v1::ScheduleJobRequest& request,
                                    absl::Duration timeout) = 0;
@@ -82,8 +94,8 @@ struct RetryTime {
 // A scheduler that answers CANCELLED is shutting down: the call is repeated on the next one after
 // a pause of 125 to 375 ms until the timeout; nothing else is retried.
 //
-// Thread safety: all methods may be called from any thread. They block until the call ends. Copies
-// share the connection.
+// Thread safety: all methods may be called from any thread. They block until the call ends, except
+// StartSchedule. Copies share the connection.
 class Client {
  public:
   // With a connection of its own to ClientOptions::addresses. Does not block: connections are made
@@ -97,6 +109,11 @@ class Client {
   // changed. OK means that the job is on the scheduler's disk.
   absl::Status Schedule(std::string_view name, const dapr::proto::scheduler::v1::Job& job,
                         bool overwrite = false);
+  // As Schedule, but `done` is told instead, on a thread which it must not block, and only while a
+  // scheduler can be reached: false, and nothing was done, if not. CANCELLED is not repeated: it is
+  // what `done` gets, and Schedule then repeats the call.
+  bool StartSchedule(std::string_view name, const dapr::proto::scheduler::v1::Job& job,
+                     bool overwrite, Connection::Done done);
   // The job as it was scheduled, with the failure policy that it got if it had none. NotFound if
   // there is no such job.
   absl::StatusOr<dapr::proto::scheduler::v1::Job> Get(std::string_view name);

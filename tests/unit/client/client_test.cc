@@ -27,6 +27,15 @@ class FakeConnection final : public Connection {
   wire::Job stored;
   std::vector<std::string> listed;
 
+  bool starts = false;
+
+  bool StartScheduleJob(wire::ScheduleJobRequest request, absl::Duration timeout,
+                        Done done) override {
+    if (!starts) return false;
+    schedule = std::move(request);
+    done(Next(timeout));
+    return true;
+  }
   absl::Status ScheduleJob(const wire::ScheduleJobRequest& request,
                            absl::Duration timeout) override {
     schedule = request;
@@ -117,6 +126,27 @@ TEST_CASE_METHOD(Fixture, "Schedule sends name, job, owner and overwrite") {
   CHECK(client.Schedule("tidy", job, true).ok());
   CHECK(connection->schedule.overwrite());
   CHECK(connection->timeouts == std::vector<absl::Duration>(2, absl::Seconds(30)));
+}
+
+TEST_CASE_METHOD(Fixture, "A schedule that is started asks for the same, and repeats nothing") {
+  wire::Job job;
+  job.set_schedule("@hourly");
+  std::vector<absl::Status> told;
+  const auto start = [&] {
+    return client.StartSchedule("report", job, true,
+                                [&](absl::Status status) { told.push_back(std::move(status)); });
+  };
+  CHECK_FALSE(start());
+  connection->starts = true;
+  connection->script = {absl::CancelledError("shutting down")};
+  CHECK(start());
+  CHECK(told == std::vector<absl::Status>{absl::CancelledError("shutting down")});
+  CHECK(connection->calls == 1);
+  CHECK(connection->timeouts.back() == absl::Seconds(30));
+  CHECK(connection->schedule.name() == "report");
+  CHECK(connection->schedule.job().schedule() == "@hourly");
+  CHECK(connection->schedule.overwrite());
+  CheckMetadata(connection->schedule.metadata());
 }
 
 TEST_CASE_METHOD(Fixture, "Get returns the job as the scheduler has it") {

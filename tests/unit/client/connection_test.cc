@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <future>
 #include <thread>
 
 #include "belfry/client.h"
@@ -26,6 +27,36 @@ TEST_CASE("Codes and messages arrive as the scheduler sent them") {
   CHECK(std::string(status.message()) == "taken");
   const auto jobs = connection->ListJobs({}, absl::Seconds(10));
   CHECK(jobs.status().code() == absl::StatusCode::kAlreadyExists);
+}
+
+TEST_CASE("A call can be started once a scheduler can be reached, and its end is told") {
+  FakeScheduler scheduler;
+  const auto connection = MakeGrpcConnection({scheduler.address()});
+  std::promise<absl::Status> told;
+  const auto start = [&](absl::Duration timeout) {
+    told = {};
+    return connection->StartScheduleJob(
+        {}, timeout, [&told](absl::Status status) { told.set_value(std::move(status)); });
+  };
+  CHECK_FALSE(start(absl::Seconds(10)));  // nobody has connected yet
+  CHECK(scheduler.unary_calls() == 0);
+  REQUIRE(connection->ScheduleJob({}, absl::Seconds(10)).ok());
+
+  REQUIRE(start(absl::Seconds(10)));
+  CHECK(told.get_future().get().ok());
+  scheduler.SetAnswer({grpc::StatusCode::ALREADY_EXISTS, "taken"});
+  REQUIRE(start(absl::Seconds(10)));
+  CHECK(told.get_future().get() == absl::AlreadyExistsError("taken"));
+  CHECK(scheduler.unary_calls() == 3);
+  REQUIRE(start(-absl::Seconds(1)));
+  CHECK(absl::IsDeadlineExceeded(told.get_future().get()));
+}
+
+TEST_CASE("A call cannot be started while nobody is there") {
+  for (const auto& connection : {MakeGrpcConnection({}), MakeGrpcConnection({kNobody})}) {
+    CHECK_FALSE(connection->StartScheduleJob({}, absl::Seconds(10),
+                                             [](const absl::Status&) { FAIL("a call was made"); }));
+  }
 }
 
 TEST_CASE("Calls go to the schedulers in turn") {

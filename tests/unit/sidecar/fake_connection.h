@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <string>
@@ -13,6 +14,16 @@ namespace belfry::sidecar {
 // A scheduler in memory. Thread safety: all methods may be called from any thread.
 class FakeConnection : public Connection {
  public:
+  // While calls are only started, ScheduleJob is not asked, see EndStarted.
+  bool StartScheduleJob(dapr::proto::scheduler::v1::ScheduleJobRequest request, absl::Duration,
+                        Done done) override {
+    const std::lock_guard lock(mutex_);
+    if (!starts_) return false;
+    last_request_ = std::move(request);
+    started_.push_back(std::move(done));
+    return true;
+  }
+
   absl::Status ScheduleJob(const dapr::proto::scheduler::v1::ScheduleJobRequest& request,
                            absl::Duration timeout) override {
     std::unique_lock lock(mutex_);
@@ -91,6 +102,23 @@ class FakeConnection : public Connection {
     const std::lock_guard lock(mutex_);
     failure_ = std::move(failure);
   }
+  // Whether calls can be started without waiting for their end.
+  void SetStarts(bool starts) {
+    const std::lock_guard lock(mutex_);
+    starts_ = starts;
+  }
+  // Ends the oldest call that was started; false if there is none.
+  bool EndStarted(absl::Status status) {
+    Done done;
+    {
+      const std::lock_guard lock(mutex_);
+      if (started_.empty()) return false;
+      done = std::move(started_.front());
+      started_.pop_front();
+    }
+    done(std::move(status));
+    return true;
+  }
   // While held, calls of ScheduleJob do not return.
   void SetHeld(bool held) {
     {
@@ -117,6 +145,8 @@ class FakeConnection : public Connection {
   mutable std::mutex mutex_;
   std::condition_variable opened_;
   bool held_ = false;
+  bool starts_ = false;
+  std::deque<Done> started_;
   absl::Status failure_;
   std::map<std::string, dapr::proto::scheduler::v1::Job> jobs_;
   std::vector<std::string> addresses_;

@@ -218,6 +218,32 @@ TEST_CASE("jobs api: too many calls are refused") {
   }
 }
 
+TEST_CASE("jobs api: schedules that the scheduler takes at once hold no thread") {
+  JobsApiOptions options = Fixture::Options();
+  options.threads = 1;
+  options.max_calls = 3;
+  Fixture f(options);
+  f.hosts.Update({"a:1"});
+  f.connection->SetStarts(true);
+  Waiter<int> ends;  // HTTP status
+  for (const char* name : {"a", "b", "c"}) {
+    f.api.Schedule(Request(name),
+                   [&](const std::optional<ApiError>& e) { ends.Put(e ? e->http_status : 204); });
+  }
+  CHECK(f.connection->last_request().name() == "c");
+  CHECK(f.connection->last_request().metadata().app_id() == "my-app");
+  CHECK(f.Schedule(Request("d"))->http_status == 429);
+
+  REQUIRE(f.connection->EndStarted(absl::OkStatus()));
+  CHECK(ends.Take() == 204);
+  REQUIRE(f.connection->EndStarted(absl::AlreadyExistsError("job already exists: 'b'")));
+  CHECK(ends.Take() == 409);
+  // A scheduler that is shutting down: the call is made again, and waits.
+  REQUIRE(f.connection->EndStarted(absl::CancelledError("shutting down")));
+  CHECK(ends.Take() == 204);
+  CHECK(f.connection->jobs().contains("c"));
+}
+
 TEST_CASE("jobs api: closing the hosts ends waiting calls") {
   Fixture f;
   Waiter<std::string> messages;
