@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from typing import Optional
 
 
+# The rule of rows that count what must never happen.
+NEVER = "none, ever"
+
+
 @dataclass
 class Row:
     name: str
@@ -43,7 +47,12 @@ def told(name, value, unit, floor=None, remark=""):
 def counted_zero(name, lines, *keys):
     """Something that must never have happened in any of these runs."""
     total = sum(line.get(key, 0) for line in lines for key in keys)
-    return Row(name, total, "", None, 0, False, "none, ever")
+    return Row(name, total, "", None, 0, False, NEVER)
+
+
+def is_forbidden(row):
+    """Whether the row tells of something that must never happen."""
+    return row.rule == NEVER
 
 
 def failures(rows):

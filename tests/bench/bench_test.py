@@ -7,6 +7,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import bench  # noqa: E402
 import bench_gates as gates  # noqa: E402
 import bench_report  # noqa: E402
 from bench_run import interleaved, median  # noqa: E402
@@ -43,6 +44,28 @@ class RunsTest(unittest.TestCase):
         self.assertEqual(median(first, "v"), 1)
         self.assertEqual(median(second, "v"), 3)
         self.assertEqual(median([1, 5, 2]), 2)
+
+
+class TriesTest(unittest.TestCase):
+    GOOD = gates.at_most("x", 1, "ms", 2)
+    BAD = gates.at_most("x", 3, "ms", 2)
+    LOST = gates.counted_zero("x", [{"lost": 1}], "lost")
+
+    def tries(self, *results):
+        """What comes of a part that gives these results in turn, and how often it was measured."""
+        left = list(results)
+        rows = bench.measured(lambda: [left.pop(0)], 3)
+        return rows, len(results) - len(left)
+
+    def test_a_figure_that_misses_gets_another_chance(self):
+        self.assertEqual(self.tries(self.GOOD), ([self.GOOD], 1))
+        self.assertEqual(self.tries(self.BAD, self.GOOD), ([self.GOOD], 2))
+
+    def test_a_figure_that_always_misses_fails(self):
+        self.assertEqual(self.tries(self.BAD, self.BAD, self.BAD), ([self.BAD], 3))
+
+    def test_what_must_never_happen_gets_no_other_chance(self):
+        self.assertEqual(self.tries(self.LOST, self.GOOD), ([self.LOST], 1))
 
 
 class ReportTest(unittest.TestCase):
