@@ -65,7 +65,7 @@ tsan: deps ## Build and test what links no gRPC with ThreadSanitizer (build/tsan
 tidy: deps-dev ## Build with clang's thread-safety analysis, then run clang-tidy (build/tidy)
 	cmake --preset tidy
 	cmake --build --preset tidy
-	run-clang-tidy-14 -quiet -p build/tidy '^$(CURDIR)/(scheduler|storage|server|client)/.*'
+	run-clang-tidy-14 -quiet -p build/tidy '^$(CURDIR)/(tls|scheduler|storage|server|client)/.*'
 
 sim: build ## Run the simulator over SEEDS=100000
 	build/release/bin/belfry-sim --seeds=$(SEEDS)
