@@ -129,6 +129,11 @@ bool IsWildcardAddress(std::string_view address) {
   return address.empty() || address == "0.0.0.0" || address == "::" || address == "[::]";
 }
 
+bool IsLoopbackAddress(std::string_view address) {
+  return address == "localhost" || address.starts_with("127.") || address == "::1" ||
+         address == "[::1]";
+}
+
 std::string JoinHostPort(std::string_view host, uint16_t port) {
   const bool needs_brackets = host.find(':') != std::string_view::npos && !host.starts_with('[');
   return needs_brackets ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);

@@ -16,6 +16,9 @@ namespace belfry::server {
 // True for an address that means all interfaces: empty, 0.0.0.0, :: or [::].
 bool IsWildcardAddress(std::string_view address);
 
+// True for an address that only this machine can reach: localhost, 127.x.x.x, ::1 or [::1].
+bool IsLoopbackAddress(std::string_view address);
+
 // "host:port"; an IPv6 host is put in brackets, unless it already is.
 std::string JoinHostPort(std::string_view host, uint16_t port);
 

@@ -9,6 +9,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
 #include "fmt/format.h"
+#include "server/access.h"
 #include "server/flag_names.h"
 #include "server/reference_flags.h"
 
@@ -21,10 +22,10 @@ constexpr int kExitUsage = 2;
 constexpr absl::Duration kMaxUnsyncedMin = absl::Milliseconds(1);
 constexpr absl::Duration kMaxUnsyncedMax = absl::Hours(1);
 
-// Flags of the reference that ask for security this scheduler cannot give.
-struct UnsupportedFlags {
-  bool tls_enabled = false;
-  std::string mode = "standalone";
+// Texts that become something else.
+struct RawFlags {
+  std::string max_unsynced;
+  std::string admin_identities;
 };
 
 // What is wrong with a port, or an empty text.
@@ -62,7 +63,7 @@ CLI::Option* AddBoolean(CLI::App* app, std::string_view flag, bool* value,
       ->take_last();
 }
 
-void AddFlags(CLI::App* app, Config* config, std::string* max_unsynced) {
+void AddFlags(CLI::App* app, Config* config, RawFlags* raw) {
   AddOption(app, "port", &config->port, "gRPC port; 0 lets the system choose");
   AddOption(app, "listen-address", &config->listen_address,
             "address of the gRPC and metrics ports; empty means all interfaces");
@@ -78,30 +79,48 @@ void AddFlags(CLI::App* app, Config* config, std::string* max_unsynced) {
   AddBoolean(app, "log-as-json", &config->log_as_json, "one JSON object per log line");
   AddOption(app, "override-broadcast-host-port", &config->override_broadcast_host_port,
             "host:port that sidecars are told to connect to; empty means it is found out");
-  AddOption(app, "max-unsynced", max_unsynced,
+  AddOption(app, "max-unsynced", &raw->max_unsynced,
             "longest time that progress may be lost by a power cut, e.g. 500ms");
   AddOption(app, "ports-file", &config->ports_file,
             "file that receives the ports in use, as JSON, once ready");
 }
 
-void AddUnsupportedFlags(CLI::App* app, UnsupportedFlags* flags) {
-  const std::string group = "Accepted only with the values that mean a scheduler without TLS";
-  AddBoolean(app, "tls-enabled", &flags->tls_enabled, "only false")->group(group);
-  AddOption(app, "mode", &flags->mode, "only standalone")->group(group);
+void AddTlsFlags(CLI::App* app, Config* config, RawFlags* raw) {
+  const std::string group = "TLS of the gRPC port";
+  AddOption(app, "tls-cert-file", &config->tls.cert_file,
+            "PEM file: the scheduler's certificate and those that lead to its CA")
+      ->group(group);
+  AddOption(app, "tls-key-file", &config->tls.key_file, "PEM file: its private key")->group(group);
+  AddOption(app, "tls-ca-file", &config->tls.ca_file,
+            "PEM file: CAs of clients, which must then show a certificate (mutual TLS)")
+      ->group(group);
+  AddOption(app, "admin-identities", &raw->admin_identities,
+            "SPIFFE ids, separated by commas, that may do everything in all namespaces")
+      ->group(group);
 }
 
-// Why the start must end, with what to do instead; OK if nothing unsupported was asked for.
-absl::Status CheckSupported(const UnsupportedFlags& flags) {
-  if (flags.tls_enabled) {
-    return absl::UnimplementedError(
-        "--tls-enabled: this scheduler does not speak TLS yet; leave the flag out and keep the "
-        "gRPC port inside a network that you trust");
+// Why the start must end; OK if the flags about TLS go together.
+absl::Status CheckTls(const RawFlags& raw, Config* config) {
+  const tls::KeyFiles& files = config->tls;
+  if (files.cert_file.empty() != files.key_file.empty()) {
+    return absl::InvalidArgumentError(
+        "--tls-cert-file and --tls-key-file: one without the other is of no use; give both");
   }
-  if (flags.mode != "standalone") {
-    return absl::UnimplementedError(fmt::format(
-        "--mode={}: only standalone is supported, also inside Kubernetes; leave the flag out",
-        flags.mode));
+  if (!files.ca_file.empty() && !config->has_tls()) {
+    return absl::InvalidArgumentError(
+        "--tls-ca-file: needs --tls-cert-file and --tls-key-file; give them too");
   }
+  absl::StatusOr<std::vector<std::string>> ids = ParseIdentities(raw.admin_identities);
+  if (!ids.ok()) {
+    return absl::InvalidArgumentError(
+        fmt::format("--admin-identities: {}", std::string(ids.status().message())));
+  }
+  if (!ids->empty() && !config->has_mutual_tls()) {
+    return absl::InvalidArgumentError(
+        "--admin-identities: needs mutual TLS, without which nobody has an identity; give "
+        "--tls-cert-file, --tls-key-file and --tls-ca-file");
+  }
+  config->admin_identities = *std::move(ids);
   return absl::OkStatus();
 }
 
@@ -131,10 +150,9 @@ Arguments ParseArguments(const std::vector<std::string>& flags) {
   app.get_formatter()->column_width(40);
 
   Config config;
-  std::string max_unsynced = absl::FormatDuration(config.max_unsynced);
-  UnsupportedFlags unsupported;
-  AddFlags(&app, &config, &max_unsynced);
-  AddUnsupportedFlags(&app, &unsupported);
+  RawFlags raw{absl::FormatDuration(config.max_unsynced), {}};
+  AddFlags(&app, &config, &raw);
+  AddTlsFlags(&app, &config, &raw);
   const ReferenceFlags reference(&app);
 
   // CLI11 reports by exceptions.
@@ -148,12 +166,12 @@ Arguments ParseArguments(const std::vector<std::string>& flags) {
     return Exit(kExitUsage, fmt::format("{}\n\n{}", error.what(), app.help()));
   }
 
-  absl::Status status = ParseMaxUnsynced(max_unsynced, &config.max_unsynced);
+  absl::Status status = ParseMaxUnsynced(raw.max_unsynced, &config.max_unsynced);
   if (!status.ok()) {
     return Exit(kExitUsage, fmt::format("{}\n", std::string(status.message())));
   }
-  status = CheckSupported(unsupported);
-  if (status.ok()) status = reference.CheckSupported();
+  status = CheckTls(raw, &config);
+  if (status.ok()) status = reference.CheckSupported(config.has_mutual_tls());
   if (!status.ok()) {
     return Exit(kExitRefused, fmt::format("{}\n", std::string(status.message())));
   }

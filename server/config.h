@@ -4,7 +4,7 @@
 //
 // Every flag --some-flag is also read from BELFRY_SOME_FLAG; the command line wins. Flags of the
 // reference that would make this scheduler share its jobs with others or would ask for security
-// that it does not have end the start: they are never ignored.
+// that it is not given the means for end the start: they are never ignored.
 
 #include <cstdint>
 #include <optional>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "tls/key_material.h"
 
 namespace belfry::server {
 
@@ -28,9 +29,16 @@ struct Config {
   bool log_as_json = false;
   std::string override_broadcast_host_port;  // advertised as it is; empty means found out
   absl::Duration max_unsynced = absl::Seconds(1);
+  tls::KeyFiles tls;  // of the gRPC port; without a certificate it does not speak TLS
+  // SPIFFE ids that may do everything. Only with mutual TLS.
+  std::vector<std::string> admin_identities;
   std::string ports_file;  // receives the ports in use once ready; empty means none
   // Flags of the reference that were given and change nothing, with their dashes.
   std::vector<std::string> ignored_flags;
+
+  bool has_tls() const { return !tls.cert_file.empty(); }
+  // Whether clients must show a certificate.
+  bool has_mutual_tls() const { return has_tls() && !tls.ca_file.empty(); }
 };
 
 // What to do after reading the arguments: run with `config`, or print `text` and exit.

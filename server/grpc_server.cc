@@ -52,16 +52,16 @@ void SetOptions(grpc::ServerBuilder* builder) {
 
 void RedirectGrpcLog() { gpr_set_log_function(LogFromGrpc); }
 
-absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const std::string& address,
-                                                              uint16_t port,
-                                                              grpc::Service* service) {
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
+    const std::string& address, uint16_t port, std::shared_ptr<grpc::ServerCredentials> credentials,
+    grpc::Service* service) {
   // gRPC takes [::] for IPv6 and IPv4 alike, and makes do with IPv4 where there is nothing else.
   const std::string target =
       JoinHostPort(IsWildcardAddress(address) ? std::string("[::]") : address, port);
   int bound_port = 0;
   grpc::ServerBuilder builder;
   SetOptions(&builder);
-  builder.AddListeningPort(target, grpc::InsecureServerCredentials(), &bound_port);
+  builder.AddListeningPort(target, credentials, &bound_port);
   builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || bound_port == 0) {
@@ -69,11 +69,12 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const std::string&
         "cannot listen on {} for gRPC: the address is in use or not of this machine", target));
   }
   return std::unique_ptr<GrpcServer>(
-      new GrpcServer(std::move(server), static_cast<uint16_t>(bound_port)));
+      new GrpcServer(std::move(credentials), std::move(server), static_cast<uint16_t>(bound_port)));
 }
 
-GrpcServer::GrpcServer(std::unique_ptr<grpc::Server> server, uint16_t port)
-    : server_(std::move(server)), port_(port) {}
+GrpcServer::GrpcServer(std::shared_ptr<grpc::ServerCredentials> credentials,
+                       std::unique_ptr<grpc::Server> server, uint16_t port)
+    : credentials_(std::move(credentials)), server_(std::move(server)), port_(port) {}
 
 void GrpcServer::Shutdown(absl::Duration drain) {
   server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(drain));

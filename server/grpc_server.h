@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "grpcpp/impl/service_type.h"
+#include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 
 namespace belfry::server {
@@ -20,10 +21,11 @@ void RedirectGrpcLog();
 class GrpcServer {
  public:
   // Serves `service`, which is borrowed, on a port; an empty address means all interfaces, port 0
-  // lets the system choose. Unavailable if the port cannot be had, e.g. because another process
-  // has it.
-  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const std::string& address,
-                                                           uint16_t port, grpc::Service* service);
+  // lets the system choose. `credentials` say whether the port speaks TLS. Unavailable if the port
+  // cannot be had, e.g. because another process has it.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
+      const std::string& address, uint16_t port,
+      std::shared_ptr<grpc::ServerCredentials> credentials, grpc::Service* service);
 
   uint16_t port() const { return port_; }
 
@@ -32,8 +34,11 @@ class GrpcServer {
   void Shutdown(absl::Duration drain);
 
  private:
-  GrpcServer(std::unique_ptr<grpc::Server> server, uint16_t port);
+  GrpcServer(std::shared_ptr<grpc::ServerCredentials> credentials,
+             std::unique_ptr<grpc::Server> server, uint16_t port);
 
+  // gRPC asks them for certificates as long as the server lives.
+  const std::shared_ptr<grpc::ServerCredentials> credentials_;
   std::unique_ptr<grpc::Server> server_;
   const uint16_t port_;
 };

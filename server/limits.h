@@ -33,6 +33,10 @@ inline constexpr absl::Duration kDrainTimeout = absl::Seconds(1);
 // Longest time from a signal to the end of the process; a store that hangs ends it this way.
 inline constexpr absl::Duration kStopTimeout = absl::Seconds(10);
 
+// How often the files of certificates are looked at when nobody connects. (Each new connection
+// looks at them as well.)
+inline constexpr absl::Duration kCertificateRefresh = absl::Seconds(10);
+
 // HTTP (health and metrics). Connections beyond the limit are closed at once, requests beyond the
 // others with their connection.
 inline constexpr size_t kMaxHttpConnections = 64;

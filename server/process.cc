@@ -2,15 +2,19 @@
 
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "grpcpp/security/server_credentials.h"
 #include "scheduler/base/clock.h"
 #include "scheduler/base/status_macros.h"
 #include "scheduler/loop/scheduler_loop.h"
+#include "server/access.h"
 #include "server/broadcast_address.h"
+#include "server/certificates.h"
 #include "server/durability_warning.h"
 #include "server/grpc_server.h"
 #include "server/http_endpoints.h"
@@ -49,9 +53,12 @@ class Scheduler {
   explicit Scheduler(const Config& config) : config_(config) {}
 
   absl::Status Start();
+  // What is to be done now and then while it runs.
+  void LookAfter();
   void Stop();
 
  private:
+  absl::Status LoadCertificates();
   absl::Status OpenStore();
   absl::Status OpenPorts();
   absl::Status StartGrpc();
@@ -61,6 +68,8 @@ class Scheduler {
   ServerMetrics metrics_;
   OpenStreams streams_;
   Ports ports_;
+  Access access_;
+  std::unique_ptr<Certificates> certificates_;  // null without TLS
   std::unique_ptr<RocksDbStore> store_;
   std::unique_ptr<SchedulerLoop> loop_;
   std::unique_ptr<Health> health_;
@@ -69,6 +78,27 @@ class Scheduler {
   // Destroyed first: its handlers look at the others.
   std::unique_ptr<HttpServer> http_;
 };
+
+absl::Status Scheduler::LoadCertificates() {
+  if (!config_.has_tls()) {
+    if (IsLoopbackAddress(config_.listen_address)) return absl::OkStatus();
+    spdlog::warn(
+        "the gRPC port is open to other machines and does not speak TLS: whoever reaches it can "
+        "read, change and receive the jobs of every app; give --tls-cert-file, --tls-key-file and "
+        "--tls-ca-file, or --listen-address=127.0.0.1");
+    return absl::OkStatus();
+  }
+  if (config_.has_mutual_tls()) {
+    access_ = Access::MutualTls(config_.admin_identities);
+  } else {
+    spdlog::warn(
+        "clients need no certificate: whoever reaches the gRPC port can read, change and receive "
+        "the jobs of every app; give --tls-ca-file as well");
+  }
+  ASSIGN_OR_RETURN(certificates_, Certificates::Load(config_.tls, &clock_));
+  metrics_.AddSource([this] { return certificates_->Metrics(); });
+  return absl::OkStatus();
+}
 
 absl::Status Scheduler::OpenStore() {
   spdlog::info("data directory {}", AbsolutePath(config_.data_dir));
@@ -105,8 +135,11 @@ absl::Status Scheduler::OpenPorts() {
 
 absl::Status Scheduler::StartGrpc() {
   service_ = std::make_unique<SchedulerService>(
-      ServiceContext{loop_.get(), &clock_, &metrics_, &streams_});
-  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(config_.listen_address, config_.port, service_.get()));
+      ServiceContext{loop_.get(), &clock_, &metrics_, &streams_, &access_});
+  auto credentials = certificates_ == nullptr ? grpc::InsecureServerCredentials()
+                                              : certificates_->NewCredentials();
+  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(config_.listen_address, config_.port,
+                                            std::move(credentials), service_.get()));
   ports_.grpc = grpc_->port();
   const std::string address =
       BroadcastAddress(config_.override_broadcast_host_port, config_.listen_address, ports_.grpc,
@@ -117,6 +150,7 @@ absl::Status Scheduler::StartGrpc() {
 }
 
 absl::Status Scheduler::Start() {
+  RETURN_IF_ERROR(LoadCertificates());
   RETURN_IF_ERROR(OpenStore());
   // Ports that cannot be had are found out before anything fires.
   RETURN_IF_ERROR(OpenPorts());
@@ -130,6 +164,10 @@ absl::Status Scheduler::Start() {
   spdlog::info("ready id={} port={} healthz_port={} metrics_port={}", config_.id, ports_.grpc,
                ports_.healthz, ports_.metrics);
   return absl::OkStatus();
+}
+
+void Scheduler::LookAfter() {
+  if (certificates_ != nullptr) certificates_->Refresh();
 }
 
 void Scheduler::Stop() {
@@ -166,8 +204,9 @@ int RunScheduler(const Config& config) {
     scheduler.Stop();
     return EXIT_FAILURE;
   }
-  const int signal = (*signals)->Wait();
-  spdlog::info("stopping signal={}", signal);
+  std::optional<int> signal;
+  while (!(signal = (*signals)->WaitFor(kCertificateRefresh)).has_value()) scheduler.LookAfter();
+  spdlog::info("stopping signal={}", *signal);
   scheduler.Stop();
   spdlog::info("stopped");
   return EXIT_SUCCESS;

@@ -11,6 +11,9 @@ namespace belfry::server {
 namespace {
 
 constexpr char kRefusedGroup[] = "Accepted only with values that ask for one scheduler and no etcd";
+constexpr char kSecurityGroup[] =
+    "Accepted with the files of mutual TLS, and if they do not ask for TLS";
+constexpr char kStandalone[] = "standalone";
 constexpr char kUnusedGroup[] = "Accepted for the sake of existing command lines, without effect";
 
 struct UnusedFlag {
@@ -88,7 +91,9 @@ void ReferenceFlags::DeclareRefused() {
   AddText("etcd-client-endpoints", &client_endpoints_, "only empty", kRefusedGroup);
   AddText("etcd-client-username", &client_username_, "only empty", kRefusedGroup);
   AddText("etcd-client-password", &client_password_, "only empty", kRefusedGroup);
-  AddText("sentry-address", &sentry_address_, "only empty", kRefusedGroup);
+  AddSwitch("tls-enabled", &tls_enabled_, "else only false", kSecurityGroup);
+  AddText("mode", &mode_, "else only standalone", kSecurityGroup);
+  AddText("sentry-address", &sentry_address_, "else only empty", kSecurityGroup);
   AddText("kubeconfig", &kubeconfig_, "only empty", kRefusedGroup);
 }
 
@@ -119,14 +124,28 @@ absl::Status ReferenceFlags::CheckMembers() const {
                   replica_count_));
 }
 
-absl::Status ReferenceFlags::CheckSupported() const {
+absl::Status ReferenceFlags::CheckSecurity() const {
+  std::string asked;
+  if (tls_enabled_) {
+    asked = "--tls-enabled";
+  } else if (mode_ != kStandalone) {
+    asked = fmt::format("--mode={}", mode_);
+  } else if (!sentry_address_.empty()) {
+    asked = fmt::format("--sentry-address={}", sentry_address_);
+  }
+  if (asked.empty()) return absl::OkStatus();
+  return absl::UnimplementedError(fmt::format(
+      "{}: asks for mutual TLS, whose certificates are not asked of a Dapr Sentry but read from "
+      "files; give --tls-cert-file, --tls-key-file and --tls-ca-file, or leave the flag out and "
+      "keep the gRPC port inside a network that you trust",
+      asked));
+}
+
+absl::Status ReferenceFlags::CheckSupported(bool has_mutual_tls) const {
   if (absl::Status status = CheckEtcd(); !status.ok()) return status;
   if (absl::Status status = CheckMembers(); !status.ok()) return status;
-  if (!sentry_address_.empty()) {
-    return absl::UnimplementedError(
-        fmt::format("--sentry-address={}: certificates cannot be asked of a Dapr Sentry; leave the "
-                    "flag out and keep the gRPC port inside a network that you trust",
-                    sentry_address_));
+  if (!has_mutual_tls) {
+    if (absl::Status status = CheckSecurity(); !status.ok()) return status;
   }
   if (!kubeconfig_.empty()) {
     return absl::UnimplementedError(
@@ -143,6 +162,9 @@ std::vector<std::string> ReferenceFlags::GivenWithoutMeaning() const {
     std::string name = fmt::format("--{}", flag.name);
     if (app_->get_option(name)->count() > 0) given.push_back(std::move(name));
   }
+  if (tls_enabled_) given.emplace_back("--tls-enabled");
+  if (mode_ != kStandalone) given.emplace_back("--mode");
+  if (!sentry_address_.empty()) given.emplace_back("--sentry-address");
   return given;
 }
 

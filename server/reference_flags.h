@@ -5,7 +5,8 @@
 //
 // Most of them tune an etcd that is not here: they are accepted and change nothing. The others ask
 // for something that would be missing without a word, or would make schedulers share what they
-// cannot share: they end the start, with a text that says what to do.
+// cannot share: they end the start, with a text that says what to do. Those that ask for mutual TLS
+// are content with certificates in files.
 
 #include <string>
 #include <vector>
@@ -25,9 +26,10 @@ class ReferenceFlags {
 
   // Why the start must end, with what to do instead; OK if nothing of the kind was asked for.
   // Unimplemented throughout. REQUIRES: the arguments have been parsed.
-  absl::Status CheckSupported() const;
+  absl::Status CheckSupported(bool has_mutual_tls) const;
 
-  // The flags that were given and change nothing, with their dashes and in the order of the help.
+  // The flags that were given and change nothing, with their dashes and in the order of the help;
+  // those that ask for mutual TLS come last.
   std::vector<std::string> GivenWithoutMeaning() const;
 
  private:
@@ -39,6 +41,7 @@ class ReferenceFlags {
   // What CheckSupported says about one topic.
   absl::Status CheckEtcd() const;
   absl::Status CheckMembers() const;
+  absl::Status CheckSecurity() const;
 
   CLI::App* const app_;
   bool etcd_embed_ = true;
@@ -48,6 +51,8 @@ class ReferenceFlags {
   std::string client_username_;
   std::string client_password_;
   std::string replica_count_;
+  bool tls_enabled_ = false;
+  std::string mode_ = "standalone";
   std::string sentry_address_;
   std::string kubeconfig_;
   // Where the values go that change nothing.

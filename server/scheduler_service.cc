@@ -28,6 +28,19 @@ grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* call, const absl::
   return reactor;
 }
 
+// The reference shows a refusal of its authorization as a whole status inside of another one.
+std::string RefusalText(const absl::Status& status) {
+  const std::string message(status.message());
+  if (absl::IsInvalidArgument(status)) return message;
+  return fmt::format("rpc error: code = {} desc = {}",
+                     absl::IsUnauthenticated(status) ? "Unauthenticated" : "PermissionDenied",
+                     message);
+}
+
+absl::Status BadMetadata(const absl::Status& status, const std::string& text) {
+  return absl::Status(status.code(), fmt::format("failed to parse metadata: {}", text));
+}
+
 absl::Status JobNotFound(const std::string& name) {
   return absl::NotFoundError(fmt::format("job not found: {}", name));
 }
@@ -41,20 +54,21 @@ void SchedulerService::SetAddress(std::string address) {
   address_ = std::move(address);
 }
 
-void SchedulerService::CountIfUnauthorized(const pb::JobMetadata& metadata) {
-  if (metadata.namespace_().empty() || metadata.app_id().empty()) {
-    context_.metrics->SidecarFailed(SidecarError::kAuthFailed);
-  }
+absl::Status SchedulerService::Authorize(const grpc::CallbackServerContext& call,
+                                         const pb::JobMetadata& metadata) {
+  absl::Status status =
+      context_.access->CheckApp(CallerOf(call), metadata.namespace_(), metadata.app_id());
+  if (!status.ok()) context_.metrics->SidecarFailed(SidecarError::kAuthFailed);
+  return status;
 }
 
 grpc::ServerUnaryReactor* SchedulerService::ScheduleJob(grpc::CallbackServerContext* call,
                                                         const pb::ScheduleJobRequest* request,
                                                         pb::ScheduleJobResponse*) {
+  const absl::Status allowed = Authorize(*call, request->metadata());
+  if (!allowed.ok()) return Refuse(call, allowed);
   const absl::StatusOr<TargetKey> target = ParseTarget(request->metadata());
-  if (!target.ok()) {
-    CountIfUnauthorized(request->metadata());
-    return Refuse(call, target.status());
-  }
+  if (!target.ok()) return Refuse(call, target.status());
   const TargetKind kind = target->kind;
   ServerMetrics* const metrics = context_.metrics;
   const auto refuse = [&](const absl::Status& status) {
@@ -87,11 +101,10 @@ grpc::ServerUnaryReactor* SchedulerService::ScheduleJob(grpc::CallbackServerCont
 grpc::ServerUnaryReactor* SchedulerService::GetJob(grpc::CallbackServerContext* call,
                                                    const pb::GetJobRequest* request,
                                                    pb::GetJobResponse* response) {
+  const absl::Status allowed = Authorize(*call, request->metadata());
+  if (!allowed.ok()) return Refuse(call, allowed);
   absl::StatusOr<JobKey> key = ParseJobKey(request->metadata(), request->name());
-  if (!key.ok()) {
-    CountIfUnauthorized(request->metadata());
-    return Refuse(call, key.status());
-  }
+  if (!key.ok()) return Refuse(call, key.status());
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
   context_.loop->Get(std::move(key).value(),
                      [reactor, request, response](absl::StatusOr<storage::v1::JobRecord> record) {
@@ -109,11 +122,10 @@ grpc::ServerUnaryReactor* SchedulerService::GetJob(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* SchedulerService::DeleteJob(grpc::CallbackServerContext* call,
                                                       const pb::DeleteJobRequest* request,
                                                       pb::DeleteJobResponse*) {
+  const absl::Status allowed = Authorize(*call, request->metadata());
+  if (!allowed.ok()) return Refuse(call, allowed);
   absl::StatusOr<JobKey> key = ParseJobKey(request->metadata(), request->name());
-  if (!key.ok()) {
-    CountIfUnauthorized(request->metadata());
-    return Refuse(call, key.status());
-  }
+  if (!key.ok()) return Refuse(call, key.status());
   const TargetKind kind = key->target.kind;
   ServerMetrics* const metrics = context_.metrics;
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
@@ -128,11 +140,10 @@ grpc::ServerUnaryReactor* SchedulerService::DeleteJob(grpc::CallbackServerContex
 grpc::ServerUnaryReactor* SchedulerService::ListJobs(grpc::CallbackServerContext* call,
                                                      const pb::ListJobsRequest* request,
                                                      pb::ListJobsResponse* response) {
+  const absl::Status allowed = Authorize(*call, request->metadata());
+  if (!allowed.ok()) return Refuse(call, allowed);
   absl::StatusOr<std::string> prefix = ListPrefix(request->metadata());
-  if (!prefix.ok()) {
-    CountIfUnauthorized(request->metadata());
-    return Refuse(call, prefix.status());
-  }
+  if (!prefix.ok()) return Refuse(call, prefix.status());
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
   context_.loop->List(
       std::move(prefix).value(), kMaxListBytes,
@@ -155,11 +166,11 @@ grpc::ServerUnaryReactor* SchedulerService::ListJobs(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* SchedulerService::DeletePrefix(
     grpc::CallbackServerContext* call, const pb::JobMetadata& metadata,
     const absl::StatusOr<std::string>& prefix) {
+  if (const absl::Status allowed = Authorize(*call, metadata); !allowed.ok()) {
+    return Refuse(call, BadMetadata(allowed, RefusalText(allowed)));
+  }
   if (!prefix.ok()) {
-    CountIfUnauthorized(metadata);
-    return Refuse(call, absl::Status(prefix.status().code(),
-                                     fmt::format("failed to parse metadata: {}",
-                                                 std::string(prefix.status().message()))));
+    return Refuse(call, BadMetadata(prefix.status(), std::string(prefix.status().message())));
   }
   ServerMetrics* const metrics = context_.metrics;
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
@@ -185,8 +196,8 @@ grpc::ServerUnaryReactor* SchedulerService::DeleteByNamePrefix(
 }
 
 grpc::ServerBidiReactor<pb::WatchJobsRequest, pb::WatchJobsResponse>* SchedulerService::WatchJobs(
-    grpc::CallbackServerContext*) {
-  return StartWatchJobs(context_);
+    grpc::CallbackServerContext* call) {
+  return StartWatchJobs(context_, CallerOf(*call));
 }
 
 grpc::ServerWriteReactor<pb::WatchHostsResponse>* SchedulerService::WatchHosts(

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "dapr/proto/scheduler/v1/scheduler.grpc.pb.h"
 #include "scheduler/base/mutex.h"
@@ -58,8 +59,9 @@ class SchedulerService final : public dapr::proto::scheduler::v1::Scheduler::Cal
       const dapr::proto::scheduler::v1::WatchHostsRequest* request) override;
 
  private:
-  // Counts a request that does not say whose jobs it is about.
-  void CountIfUnauthorized(const dapr::proto::scheduler::v1::JobMetadata& metadata);
+  // Whether the caller may work with the jobs that a request is about; one that may not is counted.
+  absl::Status Authorize(const grpc::CallbackServerContext& call,
+                         const dapr::proto::scheduler::v1::JobMetadata& metadata);
   // Deletes what `prefix` covers, or ends the call with its error.
   grpc::ServerUnaryReactor* DeletePrefix(grpc::CallbackServerContext* call,
                                          const dapr::proto::scheduler::v1::JobMetadata& metadata,

@@ -6,6 +6,7 @@
 
 #include "scheduler/base/clock.h"
 #include "scheduler/loop/scheduler_loop.h"
+#include "server/access.h"
 #include "server/metrics.h"
 #include "server/open_streams.h"
 
@@ -17,6 +18,7 @@ struct ServiceContext {
   Clock* clock;
   ServerMetrics* metrics;
   OpenStreams* streams;
+  const Access* access;
 };
 
 }  // namespace belfry::server

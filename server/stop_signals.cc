@@ -75,6 +75,18 @@ int StopSignals::Wait() {
   return first_signal_;
 }
 
+std::optional<int> StopSignals::WaitFor(absl::Duration timeout) {
+  SystemClock clock;
+  const absl::Duration end = clock.Monotonic() + timeout;
+  MutexLock lock(&mutex_);
+  while (first_signal_ == 0) {
+    const absl::Duration left = end - clock.Monotonic();
+    if (left <= absl::ZeroDuration()) return std::nullopt;
+    first_signal_came_.WaitFor(left);
+  }
+  return first_signal_;
+}
+
 int StopSignals::NextSignal(int timeout_ms) const {
   std::array<pollfd, 2> fds{pollfd{end_fd_, POLLIN, 0}, pollfd{signal_fd_, POLLIN, 0}};
   while (true) {

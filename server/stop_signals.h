@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
@@ -32,6 +33,8 @@ class StopSignals {
 
   // Returns the number of the first signal once it has come.
   int Wait();
+  // As Wait, for at most `timeout`; empty if there was none so far.
+  std::optional<int> WaitFor(absl::Duration timeout);
 
  private:
   StopSignals(int signal_fd, int end_fd, absl::Duration stop_timeout,

@@ -42,7 +42,8 @@ class WatchJobsStream final
       public OpenStream,
       public std::enable_shared_from_this<WatchJobsStream> {
  public:
-  explicit WatchJobsStream(const ServiceContext& context) : context_(context) {}
+  WatchJobsStream(const ServiceContext& context, Caller caller)
+      : context_(context), caller_(std::move(caller)) {}
 
   void Begin() {
     self_ = shared_from_this();
@@ -81,6 +82,7 @@ class WatchJobsStream final
 
   // Constant after construction.
   const ServiceContext context_;
+  const Caller caller_;
 
   // Set before gRPC knows the object; taken in OnDone.
   std::shared_ptr<WatchJobsStream> self_;
@@ -169,22 +171,23 @@ void WatchJobsStream::OnReadDone(bool ok) {
 }
 
 absl::Status WatchJobsStream::HandleFirstMessage() {
-  absl::StatusOr<Handshake> handshake = ParseHandshake(request_);
-  if (!handshake.ok()) {
-    const auto& initial = request_.initial();
-    if (request_.has_initial() && (initial.namespace_().empty() || initial.app_id().empty())) {
+  if (request_.has_initial()) {
+    absl::Status allowed = context_.access->CheckApp(caller_, request_.initial().namespace_(),
+                                                     request_.initial().app_id());
+    if (!allowed.ok()) {
       context_.metrics->SidecarFailed(SidecarError::kAuthFailed);
+      return allowed;
     }
-    return handshake.status();
   }
+  ASSIGN_OR_RETURN(Handshake handshake, ParseHandshake(request_));
   handshake_done_ = true;
   spdlog::info("watcher connected namespace={} app_id={} targets={} limits={}",
                request_.initial().namespace_(), request_.initial().app_id(),
-               handshake->targets.size(), handshake->limits.size());
+               handshake.targets.size(), handshake.limits.size());
 
   // The loop may call Send before this returns, and End may run: both find no id yet.
-  const WatcherId id = context_.loop->AddWatcher(shared_from_this(), std::move(handshake->targets),
-                                                 std::move(handshake->limits));
+  const WatcherId id = context_.loop->AddWatcher(shared_from_this(), std::move(handshake.targets),
+                                                 std::move(handshake.limits));
   context_.metrics->SidecarConnected();
   bool ended = false;
   bool drained = false;
@@ -276,8 +279,8 @@ void WatchJobsStream::OnDone() {
 }  // namespace
 
 grpc::ServerBidiReactor<pb::WatchJobsRequest, pb::WatchJobsResponse>* StartWatchJobs(
-    const ServiceContext& context) {
-  const auto stream = std::make_shared<WatchJobsStream>(context);
+    const ServiceContext& context, Caller caller) {
+  const auto stream = std::make_shared<WatchJobsStream>(context, std::move(caller));
   stream->Begin();
   return stream.get();
 }

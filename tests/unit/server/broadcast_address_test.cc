@@ -22,6 +22,15 @@ TEST_CASE("a listen address that names one address is advertised") {
   CHECK(BroadcastAddress("", "10.9.9.9", 1, Host4) == "10.9.9.9:1");
 }
 
+TEST_CASE("loopback addresses are those that only this machine can reach") {
+  for (const char* address : {"127.0.0.1", "127.1.2.3", "localhost", "::1", "[::1]"}) {
+    CHECK(IsLoopbackAddress(address));
+  }
+  for (const char* address : {"", "0.0.0.0", "::", "10.0.0.1", "example.org", "1270.0.0.1"}) {
+    CHECK_FALSE(IsLoopbackAddress(address));
+  }
+}
+
 TEST_CASE("for all interfaces the host's address is advertised") {
   for (const char* wildcard : {"", "0.0.0.0", "::", "[::]"}) {
     CHECK(BroadcastAddress("", wildcard, 50006, Host4) == "10.1.2.3:50006");

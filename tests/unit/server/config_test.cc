@@ -146,6 +146,52 @@ TEST_CASE("what would split or expose the service is refused with exit code 1") 
   CHECK(arguments.text.find("leave the flag") != std::string::npos);
 }
 
+const std::vector<std::string> kTls = {"--tls-cert-file=c", "--tls-key-file=k"};
+const std::vector<std::string> kMutualTls = {"--tls-cert-file=c", "--tls-key-file=k",
+                                             "--tls-ca-file=a"};
+
+std::vector<std::string> And(std::vector<std::string> flags, const std::string& more) {
+  flags.push_back(more);
+  return flags;
+}
+
+TEST_CASE("TLS is on with a certificate and a key, and mutual with CAs as well") {
+  CHECK_FALSE(Parsed({}).has_tls());
+  CHECK(Parsed(kTls).has_tls());
+  CHECK_FALSE(Parsed(kTls).has_mutual_tls());
+  CHECK(Parsed(kMutualTls).has_mutual_tls());
+  CHECK(Parsed(kMutualTls).tls == tls::KeyFiles{"c", "k", "a"});
+  CHECK(
+      Parsed(And(kMutualTls, "--admin-identities=spiffe://td/a,spiffe://td/b")).admin_identities ==
+      std::vector<std::string>{"spiffe://td/a", "spiffe://td/b"});
+  const ScopedVariable cert("BELFRY_TLS_CERT_FILE", "c");
+  const ScopedVariable key("BELFRY_TLS_KEY_FILE", "k");
+  CHECK(Parsed({}).has_tls());
+}
+
+TEST_CASE("flags about TLS that do not go together are refused with exit code 1") {
+  const auto flags = GENERATE(
+      std::vector<std::string>{"--tls-cert-file=c"}, std::vector<std::string>{"--tls-key-file=k"},
+      std::vector<std::string>{"--tls-ca-file=a"},
+      std::vector<std::string>{"--tls-ca-file=a", "--tls-key-file=k"},
+      std::vector<std::string>{"--admin-identities=spiffe://td/a"},
+      And(kTls, "--admin-identities=spiffe://td/a"), And(kMutualTls, "--admin-identities=alice"));
+  const Arguments arguments = ParseArguments(flags);
+  CHECK_FALSE(arguments.config.has_value());
+  CHECK(arguments.exit_code == 1);
+  CHECK(arguments.text.find(flags.back().substr(0, flags.back().find('='))) != std::string::npos);
+}
+
+TEST_CASE("the reference's flags for mutual TLS are content with certificates in files") {
+  const std::string flag = GENERATE(as<std::string>(), "--tls-enabled", "--mode=kubernetes",
+                                    "--sentry-address=sentry:443");
+  CAPTURE(flag);
+  CHECK(Parsed(And(kMutualTls, flag)).ignored_flags ==
+        std::vector<std::string>{flag.substr(0, flag.find('='))});
+  // Without asking clients for theirs it is less than what the flag asks for.
+  CHECK(ParseArguments(And(kTls, flag)).exit_code == 1);
+}
+
 TEST_CASE("refused flags are accepted with the values that ask for nothing special") {
   Parsed({"--tls-enabled=false"});
   Parsed({"--mode=standalone"});

@@ -13,8 +13,10 @@
 
 #include "dapr/proto/scheduler/v1/scheduler.grpc.pb.h"
 #include "grpcpp/create_channel.h"
+#include "grpcpp/security/server_credentials.h"
 #include "scheduler/base/clock.h"
 #include "scheduler/loop/scheduler_loop.h"
+#include "server/access.h"
 #include "server/grpc_server.h"
 #include "server/limit_metrics.h"
 #include "server/metrics.h"
@@ -51,16 +53,19 @@ inline pb::JobMetadata ActorMetadata(const std::string& type, const std::string&
 
 class RunningServer {
  public:
-  RunningServer() {
+  RunningServer() : RunningServer(Access(), grpc::InsecureServerCredentials()) {}
+
+  RunningServer(Access access, std::shared_ptr<grpc::ServerCredentials> credentials)
+      : access_(std::move(access)) {
     auto loop = SchedulerLoop::Open(&store_, &clock_, LoopOptions{});
     REQUIRE(loop.ok());
     loop_ = std::move(loop).value();
     loop_->Start();
     metrics_.AddSource([this] { return CollectLimits(loop_.get()); });
     service_ = std::make_unique<SchedulerService>(
-        ServiceContext{loop_.get(), &clock_, &metrics_, &streams_});
+        ServiceContext{loop_.get(), &clock_, &metrics_, &streams_, &access_});
     service_->SetAddress("scheduler.example:50006");
-    auto grpc = GrpcServer::Start("127.0.0.1", 0, service_.get());
+    auto grpc = GrpcServer::Start("127.0.0.1", 0, std::move(credentials), service_.get());
     REQUIRE(grpc.ok());
     grpc_ = std::move(grpc).value();
     stub_ = NewStub();
@@ -81,13 +86,19 @@ class RunningServer {
   pb::Scheduler::Stub& stub() { return *stub_; }
   SchedulerLoop& loop() { return *loop_; }
 
+  // All later calls of the methods below go over a connection of their own with `credentials`.
+  void CallAs(const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+    stub_ = NewStub(credentials);
+  }
+
   // On a connection of its own.
-  std::unique_ptr<pb::Scheduler::Stub> NewStub() const {
+  std::unique_ptr<pb::Scheduler::Stub> NewStub(
+      const std::shared_ptr<grpc::ChannelCredentials>& credentials =
+          grpc::InsecureChannelCredentials()) const {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    return pb::Scheduler::NewStub(
-        grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(grpc_->port()),
-                                  grpc::InsecureChannelCredentials(), arguments));
+    return pb::Scheduler::NewStub(grpc::CreateCustomChannel(
+        "127.0.0.1:" + std::to_string(grpc_->port()), credentials, arguments));
   }
 
   grpc::Status Schedule(const pb::ScheduleJobRequest& request) {
@@ -161,6 +172,7 @@ class RunningServer {
   MemoryStore store_;
   ServerMetrics metrics_;
   OpenStreams streams_;
+  const Access access_;
   std::unique_ptr<SchedulerLoop> loop_;
   std::unique_ptr<SchedulerService> service_;
   std::unique_ptr<GrpcServer> grpc_;
