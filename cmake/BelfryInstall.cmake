@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 
 set(BELFRY_CONFIG_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/belfry)
 
-foreach(part wire proto client)
+foreach(part wire proto tls client)
   set_target_properties(belfry_${part} PROPERTIES EXPORT_NAME ${part})
 endforeach()
 foreach(part wire proto)
@@ -12,7 +12,7 @@ foreach(part wire proto)
                              PUBLIC $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 endforeach()
 
-install(TARGETS belfry_wire belfry_proto belfry_client
+install(TARGETS belfry_wire belfry_proto belfry_tls belfry_client
         EXPORT belfryTargets
         ARCHIVE COMPONENT Development)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/client/include/belfry

@@ -26,6 +26,7 @@ struct RawOptions {
   std::string failure_policy, failure_interval;
   uint32_t failure_max_retries = 0;
   uint64_t count = 0;
+  TlsOptions tls;
   std::string next_schedule, next_from, next_due_time, next_ttl, next_repeats, next_count;
 };
 
@@ -46,6 +47,17 @@ void AddCommonOptions(CLI::App* app, CommandLine* line, RawOptions* raw) {
   app->add_option("--app-id", line->client.app_id, "The app whose jobs these are")
       ->envname("APP_ID");
   app->add_option("--timeout", raw->timeout, "Longest time for one call")->capture_default_str();
+  const auto add_tls = [app](const char* option, std::string* value, const char* variable,
+                             const char* what) {
+    app->add_option(option, *value, what)->envname(variable)->group("TLS, on if one is given");
+  };
+  add_tls("--tls-ca-file", &raw->tls.ca_file, "BELFRY_TLS_CA_FILE",
+          "PEM file: CAs of schedulers; default those of the system");
+  add_tls("--tls-cert-file", &raw->tls.cert_file, "BELFRY_TLS_CERT_FILE",
+          "PEM file: your certificate, which says whose jobs you may see");
+  add_tls("--tls-key-file", &raw->tls.key_file, "BELFRY_TLS_KEY_FILE", "PEM file: its private key");
+  add_tls("--tls-server-name", &raw->tls.server_name, "BELFRY_TLS_SERVER_NAME",
+          "Host or SPIFFE id in schedulers' certificates; default the address's host");
 }
 
 void AddSchedule(CLI::App* app, CommandLine* line, RawOptions* raw) {
@@ -168,6 +180,14 @@ std::vector<std::string> SplitAddresses(const std::string& text) {
   return addresses;
 }
 
+absl::Status FillTls(const TlsOptions& tls, ClientOptions* client) {
+  const bool is_wanted = !tls.ca_file.empty() || !tls.cert_file.empty() || !tls.key_file.empty() ||
+                         !tls.server_name.empty();
+  if (!is_wanted) return absl::OkStatus();
+  client->tls = tls;
+  return CheckTls(tls);
+}
+
 // What CLI11 cannot check by itself.
 absl::Status Complete(const CLI::App& command, const RawOptions& raw, CommandLine* line) {
   if (line->command == Command::kNext) {
@@ -184,6 +204,7 @@ absl::Status Complete(const CLI::App& command, const RawOptions& raw, CommandLin
   auto timeout = ParseDuration("--timeout", raw.timeout);
   if (!timeout.ok()) return timeout.status();
   line->client.call_timeout = *timeout;
+  if (absl::Status status = FillTls(raw.tls, &line->client); !status.ok()) return status;
   if (line->command == Command::kSchedule) return FillJob(command, raw, line);
   if (line->command == Command::kWatch && IsGiven(command, "--count")) line->count = raw.count;
   return absl::OkStatus();

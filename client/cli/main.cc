@@ -1,5 +1,6 @@
 // The command line `belfry`.
 
+#include <cstdlib>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -8,8 +9,17 @@
 #include "client/cli/commands.h"
 #include "client/cli/next.h"
 #include "client/cli/watch.h"
+#include "grpc/support/log.h"
+
+namespace {
+
+void Drop(gpr_log_func_args*) {}
+
+}  // namespace
 
 int main(int argc, char** argv) {
+  // What gRPC has to say of a call is in its status; errors of ours are one line.
+  if (std::getenv("GRPC_VERBOSITY") == nullptr) gpr_set_log_function(Drop);
   int exit_code = belfry::kExitOk;
   const auto line = belfry::ParseCommandLine(std::vector<std::string>(argv + 1, argv + argc),
                                              std::cout, std::cerr, &exit_code);

@@ -78,6 +78,7 @@ int RunWatch(const CommandLine& line, std::ostream& out, std::ostream& err) {
   options.addresses = line.client.addresses;
   options.ns = line.client.ns;
   options.app_id = line.client.app_id;
+  options.tls = line.client.tls;
   options.on_streams = [&](int count) { printer.OnStreams(count); };
   options.on_error = [&](const std::string& address, const absl::Status& status) {
     printer.OnError(address, status);

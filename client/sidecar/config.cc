@@ -25,12 +25,12 @@ std::string Env(const char* name) {
 // Each Check function returns what is wrong, or an empty text.
 
 std::string CheckRefused(const RawFlags& raw) {
-  if (raw.enable_mtls) {
-    return "--enable-mtls: mutual TLS is not available; secure the network between sidecars and "
-           "schedulers, or do not ask for it";
-  }
-  if (!raw.sentry_address.empty()) {
-    return "--sentry-address: certificates are not available, leave the flag out";
+  if ((raw.enable_mtls || !raw.sentry_address.empty()) && !raw.has_mutual_tls()) {
+    return fmt::format(
+        "{}: asks for mutual TLS, whose certificates are not asked of a Dapr Sentry but read from "
+        "files; give --tls-cert-file, --tls-key-file and --tls-ca-file, or leave the flag out and "
+        "secure the network between sidecars and schedulers",
+        raw.enable_mtls ? "--enable-mtls" : "--sentry-address");
   }
   if (raw.app_protocol == "h2c") {
     return "--app-protocol h2c: HTTP/2 to the app is not available, use http";
@@ -195,6 +195,17 @@ std::string CheckScheduler(const RawFlags& raw, bool addresses_given, Config* co
   return "";
 }
 
+// Whether the files are there is found out at the start.
+std::string CheckTlsFlags(const RawFlags& raw, Config* config) {
+  const TlsOptions& tls = raw.tls;
+  if (tls.cert_file.empty() != tls.key_file.empty()) {
+    return "--tls-cert-file and --tls-key-file: one without the other is of no use";
+  }
+  if (tls.ca_file.empty() && tls.cert_file.empty() && tls.server_name.empty()) return "";
+  config->tls = tls;
+  return "";
+}
+
 void TakeRest(const RawFlags& raw, Config* config) {
   for (std::string& address : SplitLists(raw.listen_addresses)) {
     config->listen_addresses.push_back(WithoutBrackets(std::move(address)));
@@ -222,11 +233,14 @@ std::string Check(const FlagSet& flags, Config* config) {
            CheckSizes(flags, config),
            CheckLogLevel(raw, config),
            CheckScheduler(raw, flags.Given("scheduler-host-address"), config),
+           CheckTlsFlags(raw, config),
        }) {
     if (!check.empty()) return check;
   }
   TakeRest(raw, config);
   config->ignored_flags = flags.GivenIgnored();
+  if (raw.enable_mtls) config->ignored_flags.emplace_back("enable-mtls");
+  if (!raw.sentry_address.empty()) config->ignored_flags.emplace_back("sentry-address");
   return "";
 }
 

@@ -3,11 +3,13 @@
 // The sidecar's configuration: flags and environment.
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "belfry/tls.h"
 
 namespace belfry::sidecar {
 
@@ -50,6 +52,8 @@ struct Config {
   // host:port each; empty means that scheduling is disabled.
   std::vector<std::string> scheduler_addresses;
   int scheduler_job_streams = 3;
+  // How to speak TLS with them; without, the connections are not protected.
+  std::optional<TlsOptions> tls;
 
   std::size_t max_body_bytes = std::size_t{4} << 20;
   std::size_t read_buffer_bytes = std::size_t{4} << 10;

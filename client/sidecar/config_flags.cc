@@ -162,9 +162,15 @@ void FlagSet::DeclareRest() {
   Switch("wait", raw_.wait, "wait until the sidecar with this --dapr-http-port is ready");
   Switch("version", raw_.version, "print the version");
   Switch("build-info", raw_.build_info, "print the version");
-  Switch("enable-mtls", raw_.enable_mtls, "not available");
+  Value("tls-ca-file", raw_.tls.ca_file, "PEM file: CAs of schedulers (the system's)");
+  Value("tls-cert-file", raw_.tls.cert_file,
+        "PEM file: the certificate shown to schedulers, with those that lead to its CA (none)");
+  Value("tls-key-file", raw_.tls.key_file, "PEM file: its private key");
+  Value("tls-server-name", raw_.tls.server_name,
+        "host or SPIFFE id in schedulers' certificates (the address's host)");
+  Switch("enable-mtls", raw_.enable_mtls, "accepted with the three TLS files");
   Switch("app-ssl", raw_.app_ssl, "the app speaks TLS, older: use https or grpcs");
-  Value("sentry-address", raw_.sentry_address, "not available");
+  Value("sentry-address", raw_.sentry_address, "accepted with the three TLS files");
 }
 
 }  // namespace belfry::sidecar

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "belfry/tls.h"
+
 namespace belfry::sidecar {
 
 // Flags as they were given, before they are checked.
@@ -49,10 +51,16 @@ struct RawFlags {
   bool version = false;
   bool build_info = false;
   bool app_ssl = false;
-  // What would have to be refused.
+  TlsOptions tls;
+  // What has to be refused, the first two unless mutual TLS is there.
   bool enable_mtls = false;
   std::string sentry_address;
   std::string unix_domain_socket;
+
+  // Whether schedulers are shown a certificate, and must have one of a certain CA.
+  bool has_mutual_tls() const {
+    return !tls.ca_file.empty() && !tls.cert_file.empty() && !tls.key_file.empty();
+  }
 };
 
 // Declares and reads the flags. Each can also be set as BELFRY_SIDECAR_<FLAG> in the environment.

@@ -25,7 +25,7 @@ int Run(const belfry::sidecar::Config& config) {
   while (true) {
     spdlog::info("belfry-sidecar {} starts app_id={} namespace={}", BELFRY_VERSION, config.app_id,
                  config.job_namespace);
-    belfry::sidecar::Sidecar sidecar(config, belfry::MakeGrpcConnection({}));
+    belfry::sidecar::Sidecar sidecar(config, belfry::MakeGrpcConnection({}, config.tls));
     if (const absl::Status status = sidecar.Start(); !status.ok()) {
       spdlog::critical("cannot start: {}", std::string(status.message()));
       return kExitStart;

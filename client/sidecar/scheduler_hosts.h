@@ -27,8 +27,12 @@ class SchedulerHosts {
   // A new list. The first one lets waiting calls go on.
   void Update(const std::vector<std::string>& hosts);
 
+  // Nobody gives a list, because of `status`, and waiting will not help: until the next list, or
+  // OK, calls that have none do not wait.
+  void SetHopeless(const absl::Status& status);
+
   // Waits until calls can go to a scheduler. Otherwise the failure to answer with: disabled (at
-  // once), no scheduler in the list (at once) or no list until `deadline`.
+  // once), no scheduler in the list (at once), hopeless (at once) or no list until `deadline`.
   absl::Status WaitUntilKnown(std::chrono::steady_clock::time_point deadline) const;
 
   // Whether a list has come, or none is needed.
@@ -43,10 +47,11 @@ class SchedulerHosts {
   const bool enabled_;
   const std::shared_ptr<Connection> connection_;
   mutable std::mutex mutex_;
-  // Notified when `known_` or `closed_` becomes true.
+  // Notified when `known_` or `closed_` becomes true, and when `hopeless_` becomes an error.
   mutable std::condition_variable changed_;
   bool known_ = false;              // under mutex_
   bool closed_ = false;             // under mutex_
+  absl::Status hopeless_;           // under mutex_
   std::vector<std::string> hosts_;  // under mutex_
 };
 

@@ -12,6 +12,7 @@
 
 #include "client/sidecar/grpc_app_channel.h"
 #include "client/sidecar/http_app_channel.h"
+#include "client/src/security.h"
 
 namespace belfry::sidecar {
 namespace {
@@ -45,6 +46,10 @@ std::unique_ptr<AppChannel> MakeAppChannel(const Config& config, boost::asio::io
   options.health_timeout = config.app_health_probe_timeout;
   options.call_config = config.call_app_config;
   return std::make_unique<HttpAppChannel>(io.get_executor(), std::move(options));
+}
+
+bool IsLoopback(const std::string& address) {
+  return address == "localhost" || address == "::1" || address.starts_with("127.");
 }
 
 JobsApiOptions MakeJobsOptions(const Config& config) {
@@ -120,6 +125,10 @@ absl::Status Sidecar::Start() {
   for (const std::string& flag : config_.ignored_flags) {
     spdlog::info("flag means nothing to jobs and is ignored flag=--{}", flag);
   }
+  if (config_.tls.has_value()) {
+    if (auto status = CheckTls(*config_.tls); !status.ok()) return status;
+  }
+  WarnOfOpenPorts();
   if (auto status = Listen(); !status.ok()) return status;
   if (auto status = StartMetrics(); !status.ok()) return status;
   StartThreads();
@@ -132,6 +141,16 @@ absl::Status Sidecar::Start() {
   StartWorker();
   StartAppWatch();
   return absl::OkStatus();
+}
+
+void Sidecar::WarnOfOpenPorts() const {
+  const std::vector<std::string>& addresses = config_.listen_addresses;
+  const bool only_here =
+      !addresses.empty() && std::all_of(addresses.begin(), addresses.end(), IsLoopback);
+  if (only_here || !config_.dapr_api_token.empty()) return;
+  spdlog::warn(
+      "the API is open to other machines: whoever reaches it can read and change the jobs of this "
+      "app; give --dapr-listen-addresses=127.0.0.1, or set DAPR_API_TOKEN");
 }
 
 absl::StatusOr<std::vector<std::string>> Sidecar::ListenHttp() {
@@ -250,6 +269,7 @@ void Sidecar::StartWorker() {
   options.ns = config_.job_namespace;
   options.app_id = config_.app_id;
   options.streams_per_host = config_.scheduler_job_streams;
+  options.tls = config_.tls;
   options.on_hosts = [this](const std::vector<std::string>& hosts) {
     spdlog::info("schedulers known count={} addresses={}", hosts.size(), fmt::join(hosts, ","));
     hosts_.Update(hosts);
@@ -259,6 +279,7 @@ void Sidecar::StartWorker() {
   };
   options.on_error = [this](const std::string& address, const absl::Status& status) {
     connection_log_.Lost(address, status);
+    hosts_.SetHopeless(client::IsTlsFailure(status) ? status : absl::OkStatus());
   };
   worker_ = std::make_unique<Worker>(std::move(options), [this](auto trigger, Worker::Done done) {
     delivery_.Handle(std::move(trigger), std::move(done));

@@ -66,6 +66,7 @@ class Sidecar {
 
  private:
   absl::Status Listen();
+  void WarnOfOpenPorts() const;
   // Listens for HTTP on those of the wanted addresses that this machine has, and returns them.
   absl::StatusOr<std::vector<std::string>> ListenHttp();
   absl::Status ListenInternally();

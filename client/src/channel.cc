@@ -2,7 +2,6 @@
 
 #include "grpc/grpc.h"
 #include "grpcpp/create_channel.h"
-#include "grpcpp/security/credentials.h"
 #include "grpcpp/support/channel_arguments.h"
 
 namespace belfry::client {
@@ -20,14 +19,10 @@ int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
 
-// The one place that decides how a scheduler is authenticated.
-std::shared_ptr<grpc::ChannelCredentials> Credentials() {
-  return grpc::InsecureChannelCredentials();
-}
-
 }  // namespace
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, ChannelUse use,
+                                           const ChannelSecurity& security,
                                            const Keepalive& keepalive) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kNoMessageLimit);
@@ -44,7 +39,8 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, ChannelUs
   // Schedulers are neighbours. gRPC would send even loopback traffic to a proxy from the
   // environment that is meant for web pages.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(address, Credentials(), arguments);
+  if (!security.server_name.empty()) arguments.SetSslTargetNameOverride(security.server_name);
+  return grpc::CreateCustomChannel(address, security.credentials, arguments);
 }
 
 }  // namespace belfry::client

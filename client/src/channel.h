@@ -1,11 +1,12 @@
 #pragma once
 
-// How the client dials a scheduler: credentials, limits, and how a dead peer is noticed.
+// How the client dials a scheduler: limits, and how a dead peer is noticed.
 
 #include <memory>
 #include <string>
 
 #include "absl/time/time.h"
+#include "client/src/security.h"
 #include "grpcpp/channel.h"
 
 namespace belfry::client {
@@ -29,6 +30,7 @@ struct Keepalive {
 
 // A channel to one host:port. Connects on first use and again whenever the connection is lost.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, ChannelUse use,
+                                           const ChannelSecurity& security,
                                            const Keepalive& keepalive = {});
 
 }  // namespace belfry::client

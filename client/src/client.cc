@@ -31,7 +31,7 @@ wire::ScheduleJobRequest MakeRequest(const ClientOptions& options, std::string_v
 }  // namespace
 
 Client::Client(ClientOptions options)
-    : Client(options, MakeGrpcConnection(options.addresses), RetryTime{}) {}
+    : Client(options, MakeGrpcConnection(options.addresses, options.tls), RetryTime{}) {}
 
 Client::Client(ClientOptions options, std::shared_ptr<Connection> connection, RetryTime time)
     : options_(std::move(options)), connection_(std::move(connection)), time_(std::move(time)) {}

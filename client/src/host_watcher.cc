@@ -49,8 +49,10 @@ void HostWatcher::ThreadMain() {
 
 absl::Status HostWatcher::Watch(const std::string& address) {
   // A new channel each time: its first attempt is made at once and its address is looked up anew.
-  const auto stub =
-      wire::Scheduler::NewStub(MakeChannel(address, ChannelUse::kStream, options_.keepalive));
+  const auto security = options_.security->Current();
+  if (!security.ok()) return security.status();
+  const auto stub = wire::Scheduler::NewStub(
+      MakeChannel(address, ChannelUse::kStream, **security, options_.keepalive));
   grpc::ClientContext context;
   {
     std::lock_guard lock(mutex_);
@@ -70,7 +72,7 @@ absl::Status HostWatcher::Watch(const std::string& address) {
     std::lock_guard lock(mutex_);
     context_ = nullptr;
   }
-  const absl::Status status = FromGrpc(reader->Finish());
+  const absl::Status status = Explained(FromGrpc(reader->Finish()), (*security)->is_tls);
   return status.ok() ? absl::UnavailableError("the scheduler ended the list of hosts") : status;
 }
 

@@ -4,7 +4,9 @@
 
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "client/src/channel.h"
+#include "client/src/security.h"
 #include "grpcpp/client_context.h"
 
 namespace belfry::client {
@@ -32,6 +35,8 @@ class HostWatcher {
     absl::Duration min_pause = absl::Milliseconds(500);
     absl::Duration max_pause = absl::Milliseconds(1500);
     Keepalive keepalive;
+    // How connections are protected; may be shared, and must not be null.
+    std::shared_ptr<Security> security = std::make_shared<Security>(std::nullopt);
     // Called with the first list and with each one that differs from the last: sorted, each
     // address once. On the watcher's thread; must not call Stop.
     std::function<void(const std::vector<std::string>&)> on_hosts;

@@ -31,13 +31,12 @@ class JobStream::Ticket {
   const uint64_t id_;
 };
 
-JobStream::JobStream(const std::string& address, const Keepalive& keepalive, Events events)
-    : events_(std::move(events)),
-      stub_(wire::Scheduler::NewStub(MakeChannel(address, ChannelUse::kStream, keepalive))) {}
+JobStream::JobStream(const std::shared_ptr<grpc::Channel>& channel, Events events)
+    : events_(std::move(events)), stub_(wire::Scheduler::NewStub(channel)) {}
 
-std::shared_ptr<JobStream> JobStream::Open(const std::string& address, const Keepalive& keepalive,
+std::shared_ptr<JobStream> JobStream::Open(const std::shared_ptr<grpc::Channel>& channel,
                                            wire::WatchJobsRequestInitial initial, Events events) {
-  std::shared_ptr<JobStream> stream(new JobStream(address, keepalive, std::move(events)));
+  std::shared_ptr<JobStream> stream(new JobStream(channel, std::move(events)));
   stream->self_ = stream;
   *stream->outgoing_.mutable_initial() = std::move(initial);
   stream->stub_->async()->WatchJobs(stream->context_.get(), stream.get());

@@ -45,9 +45,9 @@ class JobStream final
     std::function<void(const absl::Status&)> on_closed;
   };
 
-  // Dials `address` and begins a stream with `initial`.
+  // Begins a stream with `initial` on `channel`, which it has for itself.
   static std::shared_ptr<JobStream> Open(
-      const std::string& address, const Keepalive& keepalive,
+      const std::shared_ptr<grpc::Channel>& channel,
       dapr::proto::scheduler::v1::WatchJobsRequestInitial initial, Events events);
 
   // Begins to drain; see above. A stream still dialling is cancelled.
@@ -68,7 +68,7 @@ class JobStream final
  private:
   class Ticket;
 
-  JobStream(const std::string& address, const Keepalive& keepalive, Events events);
+  JobStream(const std::shared_ptr<grpc::Channel>& channel, Events events);
 
   // Takes the answer to a trigger; nullptr means that the handler dropped it unanswered.
   void Answer(uint64_t id, const TriggerResult* result);

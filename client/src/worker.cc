@@ -9,8 +9,10 @@
 #include <utility>
 
 #include "client/src/backoff.h"
+#include "client/src/channel.h"
 #include "client/src/host_watcher.h"
 #include "client/src/job_stream.h"
+#include "client/src/security.h"
 
 namespace belfry {
 
@@ -50,6 +52,7 @@ class Worker::Impl : public std::enable_shared_from_this<Worker::Impl> {
  public:
   Impl(WorkerOptions options, Handler handler)
       : options_(std::move(options)),
+        security_(std::make_shared<client::Security>(options_.tls)),
         handler_(std::make_shared<const Handler>(std::move(handler))),
         watcher_(WatcherOptions()) {}
 
@@ -102,7 +105,7 @@ class Worker::Impl : public std::enable_shared_from_this<Worker::Impl> {
   void AddMissing();
   // Opens streams whose time has come; returns when the next one's comes.
   SteadyClock::time_point OpenDue(SteadyClock::time_point now);
-  StreamId Open(const std::string& address);
+  StreamId Open(const std::string& address, const client::ChannelSecurity& security);
   Slot* FindSlot(StreamId id);  // nullptr if it was given up
   int CountOpen() const;
 
@@ -111,6 +114,7 @@ class Worker::Impl : public std::enable_shared_from_this<Worker::Impl> {
   void ReleaseEnded(std::unique_lock<std::mutex>* lock);
 
   const WorkerOptions options_;
+  const std::shared_ptr<client::Security> security_;
   // Shared with the streams, which may outlive this.
   const std::shared_ptr<const Handler> handler_;
   client::HostWatcher watcher_;
@@ -134,6 +138,7 @@ client::HostWatcher::Options Worker::Impl::WatcherOptions() {
   client::HostWatcher::Options options;
   options.addresses = options_.addresses;
   options.keepalive = Keepalive();
+  options.security = security_;
   options.on_hosts = [this](const std::vector<std::string>& hosts) { OnHosts(hosts); };
   options.on_error = options_.on_error;
   return options;
@@ -219,10 +224,13 @@ void Worker::Impl::AddMissing() {
 
 SteadyClock::time_point Worker::Impl::OpenDue(SteadyClock::time_point now) {
   SteadyClock::time_point next = SteadyClock::time_point::max();
+  const auto security = security_->Current();
+  // Without it no list of hosts would have come, and whoever asks for the list tells why.
+  if (!security.ok()) return next;
   for (Slot& slot : slots_) {
     if (slot.stream != kNoStream) continue;
     if (slot.next_try <= now) {
-      slot.stream = Open(slot.address);
+      slot.stream = Open(slot.address, **security);
     } else {
       next = std::min(next, slot.next_try);
     }
@@ -230,7 +238,8 @@ SteadyClock::time_point Worker::Impl::OpenDue(SteadyClock::time_point now) {
   return next;
 }
 
-Worker::Impl::StreamId Worker::Impl::Open(const std::string& address) {
+Worker::Impl::StreamId Worker::Impl::Open(const std::string& address,
+                                          const client::ChannelSecurity& security) {
   const StreamId id = ++last_id_;
   client::JobStream::Events events;
   events.on_trigger = [handler = handler_](wire::WatchJobsResponse trigger, Done done) {
@@ -239,11 +248,15 @@ Worker::Impl::StreamId Worker::Impl::Open(const std::string& address) {
   events.on_open = [weak = weak_from_this(), id] {
     if (const auto self = weak.lock()) self->OnOpen(id);
   };
-  events.on_closed = [weak = weak_from_this(), id, address](const absl::Status& status) {
-    if (const auto self = weak.lock()) self->OnClosed(id, address, status);
+  events.on_closed = [weak = weak_from_this(), id, address,
+                      is_tls = security.is_tls](const absl::Status& status) {
+    const absl::Status explained = client::Explained(status, is_tls);
+    if (const auto self = weak.lock()) self->OnClosed(id, address, explained);
   };
   // The stream's reports wait for mutex_, so they find it in live_.
-  live_[id] = client::JobStream::Open(address, Keepalive(), Initial(options_), std::move(events));
+  live_[id] = client::JobStream::Open(
+      client::MakeChannel(address, client::ChannelUse::kStream, security, Keepalive()),
+      Initial(options_), std::move(events));
   return id;
 }
 

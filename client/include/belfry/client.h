@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "belfry/tls.h"
 #include "dapr/proto/scheduler/v1/scheduler.pb.h"
 
 namespace belfry {
@@ -25,6 +27,8 @@ struct ClientOptions {
   std::string app_id;
   // Each call ends with DeadlineExceeded after this; 0 and less end it at once.
   absl::Duration call_timeout = absl::Seconds(30);
+  // How to speak TLS with schedulers; without, connections are not protected.
+  std::optional<TlsOptions> tls;
 };
 
 // The seam between Client and the network: one method per RPC, no retries. Implement it to test
@@ -72,7 +76,13 @@ class Connection {
 // reached, ScheduleJob, GetJob and DeleteJob wait for one until the timeout and end with
 // DeadlineExceeded; the others fail at once with Unavailable. Schedulers known to be down are
 // passed over while another is up.
-std::shared_ptr<Connection> MakeGrpcConnection(std::vector<std::string> addresses);
+//
+// With `tls` connections are protected. If a scheduler is there, but TLS with it fails, because one
+// side does not trust the other's certificate or does not speak TLS at all, no call waits: all end
+// with Unavailable and say so. FailedPrecondition, with the name of the file, if the options' files
+// cannot be used. New files are used by the calls after them; calls under way go on.
+std::shared_ptr<Connection> MakeGrpcConnection(std::vector<std::string> addresses,
+                                               const std::optional<TlsOptions>& tls = std::nullopt);
 
 // What the retry rule needs of time. Tests replace it; an empty function means the real thing.
 struct RetryTime {
@@ -98,10 +108,10 @@ struct RetryTime {
 // StartSchedule. Copies share the connection.
 class Client {
  public:
-  // With a connection of its own to ClientOptions::addresses. Does not block: connections are made
-  // with the first call.
+  // With a connection of its own to ClientOptions::addresses, protected by tls. Does not block:
+  // connections are made with the first call.
   explicit Client(ClientOptions options);
-  // With a connection that may be shared; ClientOptions::addresses are not looked at.
+  // With a connection that may be shared; ClientOptions::addresses and tls are not looked at.
   Client(ClientOptions options, std::shared_ptr<Connection> connection, RetryTime time = {});
 
   // Stores a job; `name` is 1 to 512 bytes. AlreadyExists if the name is taken and `overwrite` is

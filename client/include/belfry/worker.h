@@ -4,12 +4,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "belfry/tls.h"
 #include "dapr/proto/scheduler/v1/scheduler.pb.h"
 
 namespace belfry {
@@ -34,6 +36,9 @@ struct WorkerOptions {
   // asked whether it is alive and given up after `keepalive_timeout` without an answer.
   absl::Duration keepalive_idle = absl::Seconds(20);
   absl::Duration keepalive_timeout = absl::Seconds(10);
+  // How to speak TLS with schedulers; without, connections are not protected. While the files
+  // cannot be used, on_error tells so.
+  std::optional<TlsOptions> tls;
   // These are called on threads of the worker's, must not block for long and must not call Stop.
   // Called with every new list of live schedulers: sorted, each address once.
   std::function<void(const std::vector<std::string>&)> on_hosts;

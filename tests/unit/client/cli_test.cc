@@ -23,7 +23,8 @@ struct Parsed {
   std::optional<CommandLine> line;
 
   explicit Parsed(const std::vector<std::string>& arguments) {
-    for (const char* name : {"APP_ID", "NAMESPACE", "BELFRY_ADDRESS"}) unsetenv(name);
+    for (const char* name : {"APP_ID", "NAMESPACE", "BELFRY_ADDRESS", "BELFRY_TLS_CA_FILE"})
+      unsetenv(name);
     line = ParseCommandLine(arguments, out, err, &exit_code);
   }
 };
@@ -122,6 +123,23 @@ TEST_CASE("Command lines that are wrong") {
   CheckUsageError({"schedule", "x", "--app-id", "a", "--failure-policy", "hope"}, "hope");
   CheckUsageError({"schedule", "x", "--app-id", "a", "--failure-max-retries", "1"}, "constant");
   CheckUsageError({"watch", "--app-id", "a", "--count", "0"}, "--count");
+}
+
+TEST_CASE("TLS is on if a file or a name is given, and the files must be there") {
+  CHECK_FALSE(Parsed({"list", "--app-id", "a"}).line->client.tls.has_value());
+  const Parsed named({"list", "--app-id", "a", "--tls-server-name", "spiffe://td/scheduler"});
+  REQUIRE(named.line.has_value());
+  REQUIRE(named.line->client.tls.has_value());
+  CHECK(named.line->client.tls->server_name == "spiffe://td/scheduler");
+  CheckUsageError({"list", "--app-id", "a", "--tls-ca-file", "/nowhere/ca"}, "/nowhere/ca");
+  CheckUsageError({"list", "--app-id", "a", "--tls-cert-file", "/nowhere/cert"}, "/nowhere/cert");
+  CheckUsageError({"list", "--app-id", "a", "--tls-key-file", "/nowhere/key"}, "/nowhere/key");
+  CheckUsageError({"watch", "--app-id", "a", "--tls-server-name", "a b"}, "a b");
+  setenv("BELFRY_TLS_CA_FILE", "/nowhere/ca", 1);
+  std::ostringstream out, err;
+  int exit_code = -1;
+  CHECK_FALSE(ParseCommandLine({"list", "--app-id", "a"}, out, err, &exit_code).has_value());
+  CHECK(exit_code == 2);
 }
 
 TEST_CASE("Help and version are answers") {

@@ -27,8 +27,8 @@ FakeScheduler::FakeScheduler(FakeSchedulerOptions options) : options_(options) {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, options_.keepalive_ms);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   }
-  builder.AddListeningPort("127.0.0.1:" + std::to_string(options_.port),
-                           grpc::InsecureServerCredentials(), &port_);
+  builder.AddListeningPort("127.0.0.1:" + std::to_string(options_.port), options.credentials,
+                           &port_);
   builder.RegisterService(this);
   server_ = builder.BuildAndStart();
   REQUIRE(server_ != nullptr);

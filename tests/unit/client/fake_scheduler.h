@@ -15,6 +15,7 @@
 
 #include "absl/time/time.h"
 #include "dapr/proto/scheduler/v1/scheduler.grpc.pb.h"
+#include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 
 namespace belfry {
@@ -28,6 +29,7 @@ struct FakeSchedulerOptions {
   // Close WatchHosts right after the first list.
   bool hangs_up = false;
   int keepalive_ms = 0;  // pings to clients; 0: none
+  std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
 };
 
 // Thread safety: all methods may be called from any thread.

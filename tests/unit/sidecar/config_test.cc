@@ -254,12 +254,49 @@ TEST_CASE("config: what the app speaks") {
 }
 
 TEST_CASE("config: security that is asked for and not there ends the start with 1") {
-  const std::string flag = GENERATE(as<std::string>(), "--enable-mtls", "--sentry-address=x:1",
-                                    "--app-protocol=h2c", "--unix-domain-socket=/x");
+  const std::string flag =
+      GENERATE(as<std::string>(), "--app-protocol=h2c", "--unix-domain-socket=/x");
   const auto parsed = ParseCommandLine({"--app-id=a", flag});
   CHECK_FALSE(parsed.run);
   CHECK(parsed.exit_code == 1);
   CHECK(parsed.text.find("not available") != std::string::npos);
+}
+
+TEST_CASE("config: TLS with schedulers is on if a file or a name is given") {
+  CHECK_FALSE(Parsed({}).tls.has_value());
+  const Config config = Parsed({"--tls-ca-file=a", "--tls-cert-file=c", "--tls-key-file=k",
+                                "--tls-server-name=spiffe://td/s"});
+  REQUIRE(config.tls.has_value());
+  CHECK(config.tls->ca_file == "a");
+  CHECK(config.tls->cert_file == "c");
+  CHECK(config.tls->key_file == "k");
+  CHECK(config.tls->server_name == "spiffe://td/s");
+  CHECK(Parsed({"--tls-ca-file=a"}).tls.has_value());
+  CHECK(Parsed({"--tls-server-name=s"}).tls.has_value());
+  const ScopedEnv ca("BELFRY_SIDECAR_TLS_CA_FILE", "a");
+  CHECK(Parsed({}).tls.has_value());
+}
+
+TEST_CASE("config: a certificate without its key, or a key without, ends the start with 2") {
+  const std::string flag = GENERATE(as<std::string>(), "--tls-cert-file=c", "--tls-key-file=k");
+  const auto parsed = ParseCommandLine({"--app-id=a", "--tls-ca-file=a", flag});
+  CHECK_FALSE(parsed.run);
+  CHECK(parsed.exit_code == 2);
+  CHECK(parsed.text.find("--tls-key-file") != std::string::npos);
+}
+
+TEST_CASE("config: flags that ask for mutual TLS are content with certificates in files") {
+  const std::string flag = GENERATE(as<std::string>(), "--enable-mtls", "--sentry-address=x:1");
+  CAPTURE(flag);
+  for (const std::string& other : {std::string("--tls-ca-file=a"), std::string("--mode=x")}) {
+    const auto refused = ParseCommandLine({"--app-id=a", flag, other});
+    CHECK_FALSE(refused.run);
+    CHECK(refused.exit_code == 1);
+    CHECK(refused.text.find(flag.substr(0, flag.find('='))) != std::string::npos);
+    CHECK(refused.text.find("--tls-ca-file") != std::string::npos);
+  }
+  const Config config = Parsed({flag, "--tls-ca-file=a", "--tls-cert-file=c", "--tls-key-file=k"});
+  CHECK(config.ignored_flags == std::vector<std::string>{flag.substr(2, flag.find('=') - 2)});
 }
 
 TEST_CASE("config: what means nothing to jobs is accepted and named, once each") {

@@ -160,6 +160,31 @@ TEST_CASE("jobs api: before the first host list a call fails when its time is ov
   CHECK(error->message == "failed to schedule job due to: context deadline exceeded");
 }
 
+TEST_CASE("jobs api: a call does not wait for a host list that cannot come") {
+  Fixture f;
+  f.hosts.SetHopeless(absl::UnavailableError("not trusted"));
+  const auto error = f.Schedule(Request("x"));
+  REQUIRE(error);
+  CHECK(error->http_status == 503);
+  CHECK(error->message ==
+        "failed to schedule job due to: rpc error: code = Unavailable desc = not trusted");
+  // A list that came earlier is as good as it was.
+  f.hosts.Update({"a:1"});
+  f.hosts.SetHopeless(absl::UnavailableError("not trusted"));
+  CHECK_FALSE(f.Schedule(Request("x")));
+}
+
+TEST_CASE("jobs api: a call that waits for the host list ends when there is no hope left") {
+  Fixture f;
+  Waiter<std::string> messages;
+  f.api.Schedule(Request("x"),
+                 [&](const std::optional<ApiError>& error) { messages.Put(error->message); });
+  f.hosts.SetHopeless(absl::UnavailableError("not trusted"));
+  const auto message = messages.Take();
+  REQUIRE(message);
+  CHECK_THAT(*message, Catch::Contains("not trusted"));
+}
+
 TEST_CASE("jobs api: a call ends when its caller will not wait any longer") {
   Fixture f;
   Waiter<std::string> messages;
