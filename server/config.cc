@@ -11,6 +11,7 @@
 #include "fmt/format.h"
 #include "server/access.h"
 #include "server/flag_names.h"
+#include "server/limit_flags.h"
 #include "server/reference_flags.h"
 
 namespace belfry::server {
@@ -153,6 +154,7 @@ Arguments ParseArguments(const std::vector<std::string>& flags) {
   RawFlags raw{absl::FormatDuration(config.max_unsynced), {}};
   AddFlags(&app, &config, &raw);
   AddTlsFlags(&app, &config, &raw);
+  const LimitFlags limits(&app);
   const ReferenceFlags reference(&app);
 
   // CLI11 reports by exceptions.
@@ -170,6 +172,11 @@ Arguments ParseArguments(const std::vector<std::string>& flags) {
   if (!status.ok()) {
     return Exit(kExitUsage, fmt::format("{}\n", std::string(status.message())));
   }
+  absl::StatusOr<Limits> limit_values = limits.Values();
+  if (!limit_values.ok()) {
+    return Exit(kExitUsage, fmt::format("{}\n", std::string(limit_values.status().message())));
+  }
+  config.limits = *std::move(limit_values);
   status = CheckTls(raw, &config);
   if (status.ok()) status = reference.CheckSupported(config.has_mutual_tls());
   if (!status.ok()) {

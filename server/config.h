@@ -13,6 +13,7 @@
 
 #include "absl/time/time.h"
 #include "tls/key_material.h"
+#include "scheduler/base/limits.h"
 
 namespace belfry::server {
 
@@ -32,6 +33,7 @@ struct Config {
   tls::KeyFiles tls;  // of the gRPC port; without a certificate it does not speak TLS
   // SPIFFE ids that may do everything. Only with mutual TLS.
   std::vector<std::string> admin_identities;
+  Limits limits;
   std::string ports_file;  // receives the ports in use once ready; empty means none
   // Flags of the reference that were given and change nothing, with their dashes.
   std::vector<std::string> ignored_flags;

@@ -24,9 +24,6 @@ inline constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(5);
 // a client may reasonably copy from us, so that nobody is cut off because of jitter.
 inline constexpr absl::Duration kMinClientPingInterval = absl::Seconds(1);
 
-// A loop that has not finished a turn for this long makes the process unready.
-inline constexpr absl::Duration kMaxLoopStall = absl::Seconds(10);
-
 // At a stop every call is answered at once; this is how long the answers may take to reach their
 // callers. Idle clients that do not listen are waited for as long, so it is short.
 inline constexpr absl::Duration kDrainTimeout = absl::Seconds(1);

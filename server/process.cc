@@ -116,7 +116,7 @@ absl::Status Scheduler::OpenStore() {
 }
 
 absl::Status Scheduler::OpenPorts() {
-  health_ = std::make_unique<Health>(loop_.get());
+  health_ = std::make_unique<Health>(loop_.get(), config_.limits);
   http_ = std::make_unique<HttpServer>();
   ASSIGN_OR_RETURN(
       ports_.healthz,
@@ -124,6 +124,7 @@ absl::Status Scheduler::OpenPorts() {
                     [this](std::string_view path) { return AnswerHealth(*health_, path); }));
   if (!config_.enable_metrics) return absl::OkStatus();
   metrics_.AddSource(ProcessMetrics);
+  metrics_.AddSource([this] { return FiringMetrics(*loop_); });
   metrics_.AddSource([this] { return CollectLimits(loop_.get()); });
   metrics_.AddSource(
       [this] { return StoreMetrics(DirectoryBytes(config_.data_dir), health_->Ready()); });

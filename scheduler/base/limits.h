@@ -91,4 +91,14 @@ inline constexpr absl::Duration kWriteRetryPause = absl::Milliseconds(1);
 // How long a stopping loop goes on trying such a write; then the write counts as failed.
 inline constexpr absl::Duration kMaxStopWriteWait = absl::Seconds(5);
 
+// The limits that are set by flags, with their defaults. A refusal names the flag and its value.
+// The loop turns at least once in kMaxLoopSleep, so the times of health are longer.
+struct Limits {
+  // A loop that has not finished a turn for this long is stuck.
+  absl::Duration max_loop_stall = absl::Seconds(10);
+  // For this long jobs may be left unfired that could be fired, before the scheduler says that it
+  // is not ready.
+  absl::Duration max_dispatch_wait = absl::Seconds(10);
+};
+
 }  // namespace belfry

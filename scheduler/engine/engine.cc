@@ -99,16 +99,17 @@ void Engine::Step(Event event, absl::Time now) {
   std::visit([this, now](auto& e) { On(e, now); }, event);
 }
 
-void Engine::RunDue(absl::Time now) {
+void Engine::RunDue(absl::Time now, absl::Duration monotonic) {
   registry_.EndTurn();  // the last turn's triggers are with their watchers now
   NoteTime(now);
   RefreshTouched();
+  firing_.BeginTurn(monotonic, loading_ > 0);
 
   std::vector<uint32_t> due;
   while (!due_targets_.empty() && due_targets_.front().time <= now) {
     due.push_back(static_cast<uint32_t>(due_targets_.Pop().id));
   }
-  if (due.empty()) return;
+  if (due.empty()) return firing_.EndTurn(loading_ > 0);
   // Those that the last turn did not reach come first.
   std::sort(due.begin(), due.end());
   std::rotate(due.begin(), std::upper_bound(due.begin(), due.end(), last_served_), due.end());
@@ -120,14 +121,22 @@ void Engine::RunDue(absl::Time now) {
     for (uint32_t id : due) {
       if (budget == 0 || loading_ >= kMaxLoading) break;
       const size_t before = budget;
-      StartDue(*targets_.at(id), now, &budget);
+      Target& target = *targets_.at(id);
+      StartDue(target, now, &budget);
       if (budget == before) continue;
       progress = true;
+      firing_.Started(&target.firing, id);
       last_served_ = id;
     }
   }
   for (uint32_t id : due) Touch(*targets_.at(id));
   RefreshTouched();
+  for (uint32_t id : due) {
+    if (!due_targets_.Contains(id)) continue;
+    Target& target = *targets_.at(id);
+    if (target.startable.front().time <= now) firing_.LeftWaiting(&target.firing);
+  }
+  firing_.EndTurn(loading_ > 0);
 }
 
 Effects Engine::Release(absl::Time now) {
@@ -135,12 +144,18 @@ Effects Engine::Release(absl::Time now) {
   foreground_ = false;
   Effects effects = std::exchange(effects_, {});
   for (uint64_t job_id : std::exchange(ready_, {})) ReleaseReady(job_id, now, &effects);
+  firing_.AskedScanner(effects.scans.size() + effects.purges.size());
   return effects;
 }
 
 std::optional<absl::Time> Engine::NextDue() const {
   // Loads that are under way free room and wake the loop.
   if (due_targets_.empty() || loading_ >= kMaxLoading) return std::nullopt;
+  return due_targets_.front().time;
+}
+
+std::optional<absl::Time> Engine::OldestDue() const {
+  if (due_targets_.empty()) return std::nullopt;
   return due_targets_.front().time;
 }
 

@@ -38,6 +38,7 @@
 #include "absl/time/time.h"
 #include "scheduler/engine/concurrency_limits.h"
 #include "scheduler/engine/events.h"
+#include "scheduler/engine/firing_watch.h"
 #include "scheduler/engine/trigger_queue.h"
 #include "scheduler/engine/watch_registry.h"
 #include "scheduler/engine/window.h"
@@ -62,8 +63,9 @@ class Engine {
   // Takes one event.
   void Step(Event event, absl::Time now);
 
-  // Starts what is due. Called once per turn, after its events.
-  void RunDue(absl::Time now);
+  // Starts what is due. Called once per turn, after its events. `monotonic` is `now` on the
+  // monotonic clock.
+  void RunDue(absl::Time now, absl::Duration monotonic);
 
   // What must be written before Release.
   const Batch& batch() const { return batch_.batch(); }
@@ -73,10 +75,17 @@ class Engine {
   // Ends the turn: forgets the batch and returns its effects. REQUIRES: the batch was written.
   Effects Release(absl::Time now);
 
+  // Whether Release will send triggers.
+  bool HasReady() const { return !ready_.empty(); }
   // Whether another turn should follow at once.
   bool HasWork() const { return !touched_.empty() || !touched_targets_.empty(); }
   // When the next queued job is due that can be started; nullopt if there is none.
   std::optional<absl::Time> NextDue() const;
+
+  // As of the last RunDue: since when, on the monotonic clock, jobs could have been fired and
+  // nothing went on (see FiringWatch); and when the oldest job is due that can be started.
+  std::optional<absl::Duration> StuckSince() const { return firing_.stuck_since(); }
+  std::optional<absl::Time> OldestDue() const;
 
   const PrefixDeletes& prefix_deletes() const { return prefix_deletes_; }
 
@@ -201,6 +210,8 @@ class Engine {
   absl::flat_hash_set<uint32_t> touched_targets_;
   uint32_t last_served_ = 0;  // target, for round robin between turns
   absl::Time last_now_ = absl::InfinitePast();
+
+  FiringWatch firing_;
 
   WatchRegistry registry_;
   ConcurrencyLimits limits_;

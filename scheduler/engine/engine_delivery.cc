@@ -81,6 +81,7 @@ void Engine::TouchTargetsOf(WatcherId id) {
 }
 
 void Engine::On(ScanResult& event, absl::Time) {
+  firing_.ScannerTold();
   Group* const group = FindGroup(event.group_id);
   if (group == nullptr) return;
   group->window.Fill(event, [this](uint64_t id) { return in_flight_.contains(id); });
@@ -126,6 +127,7 @@ bool Engine::StartOne(Target& target, absl::Time now, size_t* budget) {
 }
 
 void Engine::On(LoadEvent& event, absl::Time) {
+  firing_.LoaderTold();
   for (LoadedJob& job : event.jobs) Loaded(job);
 }
 

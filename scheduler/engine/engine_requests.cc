@@ -90,6 +90,7 @@ absl::Status Engine::DeletePrefix(const std::string& prefix) {
 }
 
 void Engine::On(PurgeEvent& event, absl::Time) {
+  firing_.ScannerTold();
   // A later delete of the same prefix raised the ceiling and started its own purge.
   if (prefix_deletes_.CeilingOf(event.request.prefix) != event.request.ceiling) return;
   if (absl::Status status = Purge(event); !status.ok()) {

@@ -19,6 +19,7 @@ struct Engine::Target {
   TriggerQueue startable;
   size_t slots_taken = 0;
   uint64_t last_throttled = 0;  // job that was last counted as waiting for a slot
+  FiringWatch::Place firing;
 };
 
 // The jobs of one target that have the same concurrency key, or none: a stretch of the time index

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <thread>
 #include <utility>
 
@@ -128,6 +129,7 @@ class SchedulerLoop::Impl {
 
   absl::Duration RunOnce() {
     if (failed_ || fatal_) return DropAll();
+    const absl::Duration monotonic = clock_->Monotonic();
     const absl::Time now = ReadClock();
     // A batch that the store refused to take must be written before anything else happens.
     if (!holding_) {
@@ -135,9 +137,10 @@ class SchedulerLoop::Impl {
         if (const auto* load = std::get_if<LoadEvent>(&event)) FreeBudget(load->bytes);
         engine_.Step(std::move(event), now);
       }
-      engine_.RunDue(now);
+      engine_.RunDue(now, monotonic);
     }
     const absl::Status written = Write();
+    NoteFiring(now, monotonic, IsHeld(written));
     if (KeepHolding(written)) {
       NoteTurn();
       return kWriteRetryPause;
@@ -169,8 +172,16 @@ class SchedulerLoop::Impl {
   bool RunSyncer() { return syncer_.RunOnce(); }
   const Engine& engine() const { return engine_; }
 
-  absl::Duration SinceLastTurn() const {
-    return clock_->Monotonic() - absl::Nanoseconds(last_turn_ns_.load());
+  Firing firing() const {
+    const absl::Duration now = clock_->Monotonic();
+    const int64_t stuck = stuck_since_ns_.load();
+    const int64_t oldest = oldest_due_ns_.load();
+    Firing firing{now - absl::Nanoseconds(last_turn_ns_.load()), {}, {}};
+    if (stuck != kNever) firing.stuck = now - absl::Nanoseconds(stuck);
+    if (oldest != kNever) {
+      firing.backlog = std::max(clock_->Now() - absl::FromUnixNanos(oldest), absl::ZeroDuration());
+    }
+    return firing;
   }
 
  private:
@@ -222,9 +233,11 @@ class SchedulerLoop::Impl {
     }
   }
 
+  static bool IsHeld(const absl::Status& written) { return absl::IsResourceExhausted(written); }
+
   // Whether the batch that the store refused to take stays to be written again.
   bool KeepHolding(const absl::Status& written) {
-    if (!absl::IsResourceExhausted(written)) {
+    if (!IsHeld(written)) {
       holding_ = false;
       return false;
     }
@@ -381,6 +394,24 @@ class SchedulerLoop::Impl {
 
   void NoteTurn() { last_turn_ns_ = absl::ToInt64Nanoseconds(clock_->Monotonic()); }
 
+  // Publishes what health is derived from. `held`: the turn's batch could not be written yet, so
+  // that nothing of it is carried out.
+  void NoteFiring(absl::Time now, absl::Duration monotonic, bool held) {
+    const std::optional<absl::Time> oldest = engine_.OldestDue();
+    std::optional<absl::Duration> stuck = engine_.StuckSince();
+    if (!held) {
+      held_since_.reset();
+    } else {
+      if (!held_since_.has_value()) held_since_ = monotonic;
+      const bool due = engine_.HasReady() || (oldest.has_value() && *oldest <= now);
+      if (due) stuck = std::min(stuck.value_or(*held_since_), *held_since_);
+    }
+    stuck_since_ns_ = stuck.has_value() ? absl::ToInt64Nanoseconds(*stuck) : kNever;
+    oldest_due_ns_ = oldest.has_value() ? absl::ToUnixNanos(*oldest) : kNever;
+  }
+
+  static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+
   // Constant after construction.
   Store* const store_;
   Clock* const clock_;
@@ -392,6 +423,7 @@ class SchedulerLoop::Impl {
   ClockWatch clock_watch_;
   bool holding_ = false;                     // a batch waits to be written again
   std::optional<absl::Duration> stop_seen_;  // while holding: when the loop began to stop
+  std::optional<absl::Duration> held_since_;
   bool failed_ = false;
   std::thread thread_;
 
@@ -404,6 +436,8 @@ class SchedulerLoop::Impl {
   std::atomic<int> pending_lists_{0};
   std::atomic<WatcherId> last_watcher_id_{0};
   std::atomic<int64_t> last_turn_ns_{0};
+  std::atomic<int64_t> stuck_since_ns_{kNever};  // monotonic
+  std::atomic<int64_t> oldest_due_ns_{kNever};   // wall clock
   std::atomic<bool> fatal_{false};
 
   mutable Mutex deletes_mutex_;
@@ -494,6 +528,6 @@ bool SchedulerLoop::RunReader(Reader reader) { return impl_->RunReader(reader); 
 bool SchedulerLoop::RunSyncer() { return impl_->RunSyncer(); }
 void SchedulerLoop::CheckInvariants() const { impl_->engine().CheckInvariants(); }
 size_t SchedulerLoop::resident_count() const { return impl_->engine().resident_count(); }
-absl::Duration SchedulerLoop::SinceLastTurn() const { return impl_->SinceLastTurn(); }
+SchedulerLoop::Firing SchedulerLoop::firing() const { return impl_->firing(); }
 
 }  // namespace belfry

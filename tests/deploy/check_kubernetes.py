@@ -10,7 +10,8 @@ PORT_FLAGS = {
 }
 # Where each program answers whether it is well.
 HEALTH = {
-    "belfry-scheduler": {"/healthz": "healthz-port"},
+    "belfry-scheduler": {"/healthz": "healthz-port", "/readyz": "healthz-port",
+                         "/livez": "healthz-port"},
     "belfry-sidecar": {"/v1.0/healthz": "dapr-public-port",
                        "/v1.0/healthz/outbound": "dapr-public-port"},
 }

@@ -20,7 +20,7 @@ class Turns {
 
   Effects Step(std::vector<Event> events) {
     for (Event& event : events) engine.Step(std::move(event), kNow);
-    engine.RunDue(kNow);
+    engine.RunDue(kNow, absl::ZeroDuration());
     REQUIRE(store.Write(engine.batch()).ok());
     Effects effects = engine.Release(kNow);
     engine.CheckInvariants();

@@ -1,0 +1,148 @@
+#include "server/limit_flags.h"
+
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "fmt/format.h"
+#include "scheduler/base/status_macros.h"
+#include "server/flag_names.h"
+
+namespace belfry::server {
+namespace {
+
+constexpr uint64_t kKiB = uint64_t{1} << 10;
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+constexpr uint64_t kGiB = uint64_t{1} << 30;
+
+constexpr std::array<std::pair<std::string_view, uint64_t>, 3> kUnits = {
+    {{"GiB", kGiB}, {"MiB", kMiB}, {"KiB", kKiB}}};
+
+enum class Unit { kCount, kBytes };
+
+struct SizeFlag {
+  const char* name;
+  size_t Limits::*field;
+  Unit unit;
+  uint64_t min;
+  uint64_t max;
+  const char* help;
+};
+
+struct TimeFlag {
+  const char* name;
+  absl::Duration Limits::*field;
+  absl::Duration min;
+  absl::Duration max;
+  const char* help;
+};
+
+const auto& SizeFlags() {
+  static const std::array<SizeFlag, 0> flags = {};
+  return flags;
+}
+
+const auto& TimeFlags() {
+  static const std::array flags = {
+      TimeFlag{"max-loop-stall", &Limits::max_loop_stall, absl::Seconds(2), absl::Hours(1),
+               "longest time without a turn of the loop before the process is not alive"},
+      TimeFlag{"max-dispatch-wait", &Limits::max_dispatch_wait, absl::Seconds(2), absl::Hours(1),
+               "longest time that nothing fires although jobs could, before it is not ready"},
+  };
+  return flags;
+}
+
+std::string SizeText(uint64_t value, Unit unit) {
+  if (unit == Unit::kBytes && value > 0) {
+    for (const auto& [suffix, factor] : kUnits) {
+      if (value % factor == 0) return fmt::format("{}{}", value / factor, suffix);
+    }
+  }
+  return fmt::format("{}", value);
+}
+
+// A number, of bytes also in KiB, MiB or GiB; false if the text is none.
+bool ParseSize(std::string_view text, Unit unit, uint64_t* value) {
+  uint64_t factor = 1;
+  if (unit == Unit::kBytes) {
+    for (const auto& [suffix, size] : kUnits) {
+      if (!text.ends_with(suffix)) continue;
+      text.remove_suffix(suffix.size());
+      factor = size;
+      break;
+    }
+  }
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, *value);
+  if (error != std::errc() || rest != end || *value > UINT64_MAX / factor) return false;
+  *value *= factor;
+  return true;
+}
+
+void Add(CLI::App* app, const char* name, const char* help, std::string* text) {
+  app->add_option(fmt::format("--{}", name), *text, help)
+      ->envname(EnvironmentName(name))
+      ->take_last()
+      ->capture_default_str()
+      ->group("Limits");
+}
+
+absl::Status Set(const SizeFlag& flag, const std::string& text, Limits* limits) {
+  uint64_t value = 0;
+  if (!ParseSize(text, flag.unit, &value)) {
+    return absl::InvalidArgumentError(
+        fmt::format("--{}: \"{}\" is not a number{}", flag.name, text,
+                    flag.unit == Unit::kBytes ? " of bytes such as 65536 or 64MiB" : ""));
+  }
+  if (value < flag.min || value > flag.max) {
+    return absl::InvalidArgumentError(fmt::format("--{}: {} is out of range {} to {}", flag.name,
+                                                  text, SizeText(flag.min, flag.unit),
+                                                  SizeText(flag.max, flag.unit)));
+  }
+  limits->*flag.field = value;
+  return absl::OkStatus();
+}
+
+absl::Status Set(const TimeFlag& flag, const std::string& text, Limits* limits) {
+  absl::Duration value;
+  if (!absl::ParseDuration(text, &value)) {
+    return absl::InvalidArgumentError(
+        fmt::format("--{}: \"{}\" is not a duration such as 500ms or 10s", flag.name, text));
+  }
+  if (value < flag.min || value > flag.max) {
+    return absl::InvalidArgumentError(fmt::format("--{}: {} is out of range {} to {}", flag.name,
+                                                  text, absl::FormatDuration(flag.min),
+                                                  absl::FormatDuration(flag.max)));
+  }
+  limits->*flag.field = value;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+LimitFlags::LimitFlags(CLI::App* app) {
+  const Limits defaults;
+  for (const SizeFlag& flag : SizeFlags()) {
+    Add(app, flag.name, flag.help, &sizes_.emplace_back(SizeText(defaults.*flag.field, flag.unit)));
+  }
+  for (const TimeFlag& flag : TimeFlags()) {
+    Add(app, flag.name, flag.help,
+        &times_.emplace_back(absl::FormatDuration(defaults.*flag.field)));
+  }
+}
+
+absl::StatusOr<Limits> LimitFlags::Values() const {
+  Limits limits;
+  for (size_t i = 0; i < SizeFlags().size(); ++i) {
+    RETURN_IF_ERROR(Set(SizeFlags()[i], sizes_[i], &limits));
+  }
+  for (size_t i = 0; i < TimeFlags().size(); ++i) {
+    RETURN_IF_ERROR(Set(TimeFlags()[i], times_[i], &limits));
+  }
+  return limits;
+}
+
+}  // namespace belfry::server
