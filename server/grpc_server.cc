@@ -1,6 +1,8 @@
 #include "server/grpc_server.h"
 
+#include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include "fmt/format.h"
@@ -34,11 +36,18 @@ int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
 
-void SetOptions(grpc::ServerBuilder* builder) {
-  builder->SetMaxReceiveMessageSize(kUnlimited);
+// Above the limit of a job our own refusal is clearer than that of gRPC; but somewhere it must end.
+int MaxMessageBytes(const Limits& limits) {
+  const size_t bytes = 2 * limits.max_job_bytes + kMaxRequestOverhead;
+  return static_cast<int>(std::min<size_t>(bytes, std::numeric_limits<int>::max()));
+}
+
+void SetOptions(grpc::ServerBuilder* builder, const Limits& limits) {
+  builder->SetMaxReceiveMessageSize(MaxMessageBytes(limits));
   builder->SetMaxSendMessageSize(kUnlimited);
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(kKeepaliveTime));
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(kKeepaliveTimeout));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(limits.keepalive_time));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                              Milliseconds(limits.keepalive_timeout));
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   // Otherwise pings stop after two, as long as no data flows.
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
@@ -54,13 +63,13 @@ void RedirectGrpcLog() { gpr_set_log_function(LogFromGrpc); }
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const std::string& address, uint16_t port, std::shared_ptr<grpc::ServerCredentials> credentials,
-    grpc::Service* service) {
+    grpc::Service* service, const Limits& limits) {
   // gRPC takes [::] for IPv6 and IPv4 alike, and makes do with IPv4 where there is nothing else.
   const std::string target =
       JoinHostPort(IsWildcardAddress(address) ? std::string("[::]") : address, port);
   int bound_port = 0;
   grpc::ServerBuilder builder;
-  SetOptions(&builder);
+  SetOptions(&builder, limits);
   builder.AddListeningPort(target, credentials, &bound_port);
   builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();

@@ -11,6 +11,7 @@
 #include "grpcpp/impl/service_type.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
+#include "scheduler/base/limits.h"
 
 namespace belfry::server {
 
@@ -20,12 +21,15 @@ void RedirectGrpcLog();
 // Thread safety: belongs to its owner.
 class GrpcServer {
  public:
+  // Of the limits it needs those of keepalive, and that of jobs: a message of twice that size is
+  // not even read.
   // Serves `service`, which is borrowed, on a port; an empty address means all interfaces, port 0
   // lets the system choose. `credentials` say whether the port speaks TLS. Unavailable if the port
   // cannot be had, e.g. because another process has it.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
       const std::string& address, uint16_t port,
-      std::shared_ptr<grpc::ServerCredentials> credentials, grpc::Service* service);
+      std::shared_ptr<grpc::ServerCredentials> credentials, grpc::Service* service,
+      const Limits& limits = {});
 
   uint16_t port() const { return port_; }
 

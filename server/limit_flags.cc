@@ -38,15 +38,54 @@ struct TimeFlag {
   absl::Duration min;
   absl::Duration max;
   const char* help;
+  bool may_be_off = false;  // with 0
 };
 
 const auto& SizeFlags() {
-  static const std::array<SizeFlag, 0> flags = {};
+  using L = Limits;
+  static const std::array flags = {
+      SizeFlag{"max-job-bytes", &L::max_job_bytes, Unit::kBytes, kKiB, kGiB,
+               "largest request to schedule a job"},
+      SizeFlag{"max-jobs-per-namespace", &L::max_jobs_per_namespace, Unit::kCount, 0,
+               1'000'000'000'000, "jobs that one namespace may have; 0 means no limit"},
+      SizeFlag{"max-concurrency-keys", &L::max_concurrency_keys, Unit::kCount, 1, 10'000'000,
+               "different concurrency keys that the jobs of one app or actor type may have"},
+      SizeFlag{"max-mailbox-events", &L::max_mailbox_events, Unit::kCount, 1, 10'000'000,
+               "requests that may wait for the loop"},
+      SizeFlag{"max-mailbox-bytes", &L::max_mailbox_bytes, Unit::kBytes, kMiB, 64 * kGiB,
+               "bytes of requests that may wait for the loop"},
+      SizeFlag{"max-turn-events", &L::max_turn_events, Unit::kCount, 1, 1'000'000,
+               "events that one turn of the loop takes"},
+      SizeFlag{"max-turn-bytes", &L::max_turn_bytes, Unit::kBytes, kKiB, kGiB,
+               "bytes of requests after which a turn takes no further event"},
+      SizeFlag{"max-prefix-deletes", &L::max_prefix_deletes, Unit::kCount, 1, 1'000'000,
+               "deletes of many jobs that may be under way"},
+      SizeFlag{"max-pending-lists", &L::max_pending_lists, Unit::kCount, 1, 1'000'000,
+               "lists of jobs that may be waiting or under way"},
+      SizeFlag{"max-streams", &L::max_streams, Unit::kCount, 1, 1'000'000,
+               "streams of sidecars that may be open"},
+      SizeFlag{"max-stream-unsent-bytes", &L::max_unsent_bytes, Unit::kBytes, kKiB, kGiB,
+               "bytes that one stream may have unsent before it gets no more triggers"},
+      SizeFlag{"max-stream-in-flight", &L::max_in_flight, Unit::kCount, 1, 10'000'000,
+               "triggers that one stream may have unanswered before it gets no more"},
+      SizeFlag{"max-stream-targets", &L::max_stream_targets, Unit::kCount, 1, 10'000'000,
+               "apps and actor types that one stream may watch"},
+      SizeFlag{"max-stream-limits", &L::max_stream_limits, Unit::kCount, 0, 1'000'000,
+               "concurrency limits that one stream may declare"},
+  };
   return flags;
 }
 
 const auto& TimeFlags() {
   static const std::array flags = {
+      TimeFlag{"max-ack-time", &Limits::max_ack_time, absl::Seconds(1), absl::Hours(24 * 30),
+               "longest time for the answer to a trigger; then another watcher gets it. 0 means no "
+               "limit",
+               /*may_be_off=*/true},
+      TimeFlag{"keepalive-time", &Limits::keepalive_time, absl::Milliseconds(100), absl::Hours(1),
+               "silence on a connection after which its peer is pinged"},
+      TimeFlag{"keepalive-timeout", &Limits::keepalive_timeout, absl::Milliseconds(100),
+               absl::Hours(1), "longest time for the answer to a ping; then the connection ends"},
       TimeFlag{"max-loop-stall", &Limits::max_loop_stall, absl::Seconds(2), absl::Hours(1),
                "longest time without a turn of the loop before the process is not alive"},
       TimeFlag{"max-dispatch-wait", &Limits::max_dispatch_wait, absl::Seconds(2), absl::Hours(1),
@@ -112,10 +151,11 @@ absl::Status Set(const TimeFlag& flag, const std::string& text, Limits* limits) 
     return absl::InvalidArgumentError(
         fmt::format("--{}: \"{}\" is not a duration such as 500ms or 10s", flag.name, text));
   }
-  if (value < flag.min || value > flag.max) {
-    return absl::InvalidArgumentError(fmt::format("--{}: {} is out of range {} to {}", flag.name,
-                                                  text, absl::FormatDuration(flag.min),
-                                                  absl::FormatDuration(flag.max)));
+  const bool off = flag.may_be_off && value == absl::ZeroDuration();
+  if (!off && (value < flag.min || value > flag.max)) {
+    return absl::InvalidArgumentError(fmt::format(
+        "--{}: {} is out of range {} to {}{}", flag.name, text, absl::FormatDuration(flag.min),
+        absl::FormatDuration(flag.max), flag.may_be_off ? ", or 0" : ""));
   }
   limits->*flag.field = value;
   return absl::OkStatus();
@@ -141,6 +181,12 @@ absl::StatusOr<Limits> LimitFlags::Values() const {
   }
   for (size_t i = 0; i < TimeFlags().size(); ++i) {
     RETURN_IF_ERROR(Set(TimeFlags()[i], times_[i], &limits));
+  }
+  if (limits.max_mailbox_bytes < limits.max_job_bytes + kMaxRequestOverhead) {
+    return absl::InvalidArgumentError(fmt::format(
+        "--max-mailbox-bytes: {} is too small for a job of --max-job-bytes={}: at least {} needed",
+        limits.max_mailbox_bytes, limits.max_job_bytes,
+        limits.max_job_bytes + kMaxRequestOverhead));
   }
   return limits;
 }

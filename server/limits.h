@@ -1,7 +1,7 @@
 #pragma once
 
-// Every limit of the server around the core, by name. The core's own are in
-// scheduler/base/limits.h.
+// Every fixed limit of the server around the core, by name. The core's own, and all that flags set,
+// are in scheduler/base/limits.h.
 
 #include <cstddef>
 
@@ -13,13 +13,6 @@ namespace belfry::server {
 // ResourceExhausted.
 inline constexpr size_t kMaxListBytes = size_t{512} << 20;
 
-// A stream that had reached kMaxUnsentBytesPerWatcher is offered triggers again below this.
-inline constexpr size_t kUnsentLowMarkBytes = size_t{2} << 20;
-
-// Pings of ours on every connection, and how long a peer may take to answer one. Dead peers are
-// found in their sum.
-inline constexpr absl::Duration kKeepaliveTime = absl::Seconds(3);
-inline constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(5);
 // A client may ping this often; one that pings more often loses its connection. Below the 3 s that
 // a client may reasonably copy from us, so that nobody is cut off because of jitter.
 inline constexpr absl::Duration kMinClientPingInterval = absl::Seconds(1);

@@ -2,13 +2,19 @@
 
 #include <vector>
 
+#include "fmt/format.h"
+
 namespace belfry::server {
 
-bool OpenStreams::Add(const std::shared_ptr<OpenStream>& stream) {
+absl::Status OpenStreams::Add(const std::shared_ptr<OpenStream>& stream) {
   MutexLock lock(&mutex_);
-  if (closed_) return false;
+  if (closed_) return absl::UnavailableError("server is closing");
+  if (streams_.size() >= max_streams_) {
+    return absl::ResourceExhaustedError(
+        fmt::format("too many streams are open (limit: --max-streams={})", max_streams_));
+  }
   streams_.emplace(stream.get(), stream);
-  return true;
+  return absl::OkStatus();
 }
 
 void OpenStreams::Remove(const OpenStream* stream) {

@@ -5,11 +5,13 @@
 //
 // Thread safety: all methods may be called from any thread.
 
+#include <cstddef>
 #include <memory>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "scheduler/base/limits.h"
 #include "scheduler/base/mutex.h"
 
 namespace belfry::server {
@@ -24,9 +26,12 @@ class OpenStream {
 
 class OpenStreams {
  public:
-  // False, with nothing added, once CloseAll was called. A stream is not owned: it may vanish
-  // before it is removed.
-  [[nodiscard]] bool Add(const std::shared_ptr<OpenStream>& stream);
+  // At most `max_streams` may be open at a time.
+  explicit OpenStreams(size_t max_streams = Limits().max_streams) : max_streams_(max_streams) {}
+
+  // Unavailable, with nothing added, once CloseAll was called; ResourceExhausted if there are too
+  // many. A stream is not owned: it may vanish before it is removed.
+  [[nodiscard]] absl::Status Add(const std::shared_ptr<OpenStream>& stream);
 
   // Forgets a stream; one that was not added is ignored.
   void Remove(const OpenStream* stream);
@@ -35,6 +40,8 @@ class OpenStreams {
   void CloseAll(const absl::Status& status);
 
  private:
+  const size_t max_streams_;
+
   Mutex mutex_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   absl::flat_hash_map<const OpenStream*, std::weak_ptr<OpenStream>> streams_

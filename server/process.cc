@@ -50,7 +50,7 @@ std::string HostAddressOrLoopback() {
 // Everything that runs. Members are constructed in order, and destroyed in reverse.
 class Scheduler {
  public:
-  explicit Scheduler(const Config& config) : config_(config) {}
+  explicit Scheduler(const Config& config) : config_(config), streams_(config.limits.max_streams) {}
 
   absl::Status Start();
   // What is to be done now and then while it runs.
@@ -107,6 +107,7 @@ absl::Status Scheduler::OpenStore() {
 
   LoopOptions options;
   options.max_unsynced = config_.max_unsynced;
+  options.limits = config_.limits;
   options.on_fatal = [](const absl::Status& status) {
     EndNow("the store failed: " + status.ToString());
   };
@@ -136,11 +137,12 @@ absl::Status Scheduler::OpenPorts() {
 
 absl::Status Scheduler::StartGrpc() {
   service_ = std::make_unique<SchedulerService>(
-      ServiceContext{loop_.get(), &clock_, &metrics_, &streams_, &access_});
+      ServiceContext{loop_.get(), &clock_, &metrics_, &streams_, &access_, config_.limits});
   auto credentials = certificates_ == nullptr ? grpc::InsecureServerCredentials()
                                               : certificates_->NewCredentials();
-  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(config_.listen_address, config_.port,
-                                            std::move(credentials), service_.get()));
+  ASSIGN_OR_RETURN(grpc_,
+                   GrpcServer::Start(config_.listen_address, config_.port, std::move(credentials),
+                                     service_.get(), config_.limits));
   ports_.grpc = grpc_->port();
   const std::string address =
       BroadcastAddress(config_.override_broadcast_host_port, config_.listen_address, ports_.grpc,

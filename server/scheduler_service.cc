@@ -76,6 +76,11 @@ grpc::ServerUnaryReactor* SchedulerService::ScheduleJob(grpc::CallbackServerCont
     return Refuse(call, status);
   };
 
+  if (const size_t bytes = request->ByteSizeLong(); bytes > context_.limits.max_job_bytes) {
+    return refuse(absl::ResourceExhaustedError(
+        fmt::format("job of {} bytes is too large (limit: --max-job-bytes={})", bytes,
+                    context_.limits.max_job_bytes)));
+  }
   absl::StatusOr<JobKey> key = ParseJobKey(request->metadata(), request->name());
   if (!key.ok()) return refuse(key.status());
   if (!request->has_job()) return refuse(absl::InvalidArgumentError("job is required"));

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "scheduler/base/clock.h"
+#include "scheduler/base/limits.h"
 #include "scheduler/loop/scheduler_loop.h"
 #include "server/access.h"
 #include "server/metrics.h"
@@ -19,6 +20,7 @@ struct ServiceContext {
   ServerMetrics* metrics;
   OpenStreams* streams;
   const Access* access;
+  Limits limits = {};
 };
 
 }  // namespace belfry::server

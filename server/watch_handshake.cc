@@ -20,13 +20,7 @@ std::string TargetTypeName(int type) {
 }
 
 // Limits that are not positive, or not of an actor type, mean nothing.
-absl::StatusOr<std::vector<ConcurrencyLimit>> ParseLimits(
-    const pb::WatchJobsRequestInitial& initial) {
-  if (static_cast<size_t>(initial.concurrency_limits_size()) > kMaxLimitsPerWatcher) {
-    return absl::InvalidArgumentError(fmt::format("{} concurrency limits: at most {} allowed",
-                                                  initial.concurrency_limits_size(),
-                                                  kMaxLimitsPerWatcher));
-  }
+std::vector<ConcurrencyLimit> ParseLimits(const pb::WatchJobsRequestInitial& initial) {
   std::vector<ConcurrencyLimit> limits;
   for (const pb::ConcurrencyLimit& limit : initial.concurrency_limits()) {
     if (limit.max_concurrent() <= 0 || !limit.has_actor()) continue;
@@ -37,13 +31,32 @@ absl::StatusOr<std::vector<ConcurrencyLimit>> ParseLimits(
   return limits;
 }
 
+absl::Status CheckSizes(const pb::WatchJobsRequestInitial& initial, const Limits& limits) {
+  // With the app itself.
+  const size_t targets = static_cast<size_t>(initial.actor_types_size()) + 1;
+  if (targets > limits.max_stream_targets) {
+    return absl::ResourceExhaustedError(
+        fmt::format("{} targets are too many for one stream (limit: --max-stream-targets={})",
+                    targets, limits.max_stream_targets));
+  }
+  const auto declared = static_cast<size_t>(initial.concurrency_limits_size());
+  if (declared > limits.max_stream_limits) {
+    return absl::ResourceExhaustedError(fmt::format(
+        "{} concurrency limits are too many for one stream (limit: --max-stream-limits={})",
+        declared, limits.max_stream_limits));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-absl::StatusOr<Handshake> ParseHandshake(const pb::WatchJobsRequest& first) {
+absl::StatusOr<Handshake> ParseHandshake(const pb::WatchJobsRequest& first, const Limits& limits) {
   if (!first.has_initial()) {
     return absl::UnknownError("initial request is required on stream connection");
   }
   const pb::WatchJobsRequestInitial& initial = first.initial();
+
+  RETURN_IF_ERROR(CheckSizes(initial, limits));
 
   pb::JobMetadata metadata;
   metadata.set_namespace_(initial.namespace_());
@@ -72,7 +85,7 @@ absl::StatusOr<Handshake> ParseHandshake(const pb::WatchJobsRequest& first) {
     return absl::InvalidArgumentError(
         "nothing to watch: the accepted job types need actor types, and none are given");
   }
-  ASSIGN_OR_RETURN(handshake.limits, ParseLimits(initial));
+  handshake.limits = ParseLimits(initial);
   return handshake;
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "dapr/proto/scheduler/v1/scheduler.pb.h"
+#include "scheduler/base/limits.h"
 #include "scheduler/engine/events.h"
 #include "scheduler/job/job_key.h"
 
@@ -21,9 +22,10 @@ struct Handshake {
 };
 
 // Errors: Unknown "initial request is required on stream connection" if it is not an initial
-// message; InvalidArgument for a missing or malformed namespace or app id, if nothing is left to
-// receive, and for more than kMaxLimitsPerWatcher limits; Unknown "duplicate target type specified:
-// <name>".
-absl::StatusOr<Handshake> ParseHandshake(const dapr::proto::scheduler::v1::WatchJobsRequest& first);
+// message; InvalidArgument for a missing or malformed namespace or app id, and if nothing is left
+// to receive; ResourceExhausted for more targets or concurrency limits than `limits` allows;
+// Unknown "duplicate target type specified: <name>".
+absl::StatusOr<Handshake> ParseHandshake(const dapr::proto::scheduler::v1::WatchJobsRequest& first,
+                                         const Limits& limits = {});
 
 }  // namespace belfry::server

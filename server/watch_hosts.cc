@@ -29,8 +29,13 @@ class WatchHostsStream final : public grpc::ServerWriteReactor<pb::WatchHostsRes
       End(absl::UnavailableError("server is starting"));
       return;
     }
-    StartWrite(&response_);
-    if (!streams_->Add(self_)) End(absl::UnavailableError("server is closing"));
+    if (const absl::Status added = streams_->Add(self_); !added.ok()) {
+      End(added);
+      return;
+    }
+    // A stop may have ended it already.
+    MutexLock lock(&mutex_);
+    if (!ended_) StartWrite(&response_);
   }
 
   void Close(const absl::Status& status) override { End(status); }

@@ -48,11 +48,12 @@ class WatchJobsStream final
   void Begin() {
     self_ = shared_from_this();
     StartRead(&request_);
-    if (!context_.streams->Add(self_)) End(absl::UnavailableError("server is closing"));
+    if (const absl::Status added = context_.streams->Add(self_); !added.ok()) End(added);
   }
 
   // Watcher.
   void Send(pb::WatchJobsResponse trigger) override;
+  void GiveUp(uint64_t trigger_id) override;
   size_t unsent_bytes() const override { return unsent_bytes_.load(std::memory_order_relaxed); }
 
   // OpenStream.
@@ -79,6 +80,8 @@ class WatchJobsStream final
   // Ends the stream; does nothing if it has ended.
   void End(const absl::Status& status);
   void StartNextWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether a stream that was full is offered triggers again: half of its room is free.
+  bool HasDrained() const { return unsent_bytes_ <= context_.limits.max_unsent_bytes / 2; }
 
   // Constant after construction.
   const ServiceContext context_;
@@ -117,8 +120,21 @@ void WatchJobsStream::Send(pb::WatchJobsResponse trigger) {
   unanswered_.emplace(trigger.id(), Unanswered{kind, now});
   queue_.push_back(Unsent{std::move(trigger), bytes});
   unsent_bytes_ += bytes;
-  if (unsent_bytes_ >= kMaxUnsentBytesPerWatcher) was_full_ = true;
+  if (unsent_bytes_ >= context_.limits.max_unsent_bytes) was_full_ = true;
   if (!writing_.has_value()) StartNextWrite();
+}
+
+void WatchJobsStream::GiveUp(uint64_t trigger_id) {
+  std::optional<TargetKind> kind;
+  {
+    MutexLock lock(&mutex_);
+    const auto it = unanswered_.find(trigger_id);
+    if (ended_ || it == unanswered_.end()) return;
+    kind = it->second.kind;
+    unanswered_.erase(it);
+  }
+  spdlog::warn("trigger not answered in time, another watcher gets it trigger={}", trigger_id);
+  context_.metrics->JobUndelivered(*kind);
 }
 
 void WatchJobsStream::StartNextWrite() {
@@ -140,7 +156,7 @@ void WatchJobsStream::OnWriteDone(bool ok) {
     writing_.reset();
     if (ok && !ended_) {
       StartNextWrite();
-      if (was_full_ && id_.has_value() && unsent_bytes_ < kUnsentLowMarkBytes) {
+      if (was_full_ && id_.has_value() && HasDrained()) {
         was_full_ = false;
         drained = id_;
       }
@@ -179,7 +195,7 @@ absl::Status WatchJobsStream::HandleFirstMessage() {
       return allowed;
     }
   }
-  ASSIGN_OR_RETURN(Handshake handshake, ParseHandshake(request_));
+  ASSIGN_OR_RETURN(Handshake handshake, ParseHandshake(request_, context_.limits));
   handshake_done_ = true;
   spdlog::info("watcher connected namespace={} app_id={} targets={} limits={}",
                request_.initial().namespace_(), request_.initial().app_id(),
@@ -195,7 +211,7 @@ absl::Status WatchJobsStream::HandleFirstMessage() {
     MutexLock lock(&mutex_);
     id_ = id;
     ended = ended_;
-    if (was_full_ && unsent_bytes_ < kUnsentLowMarkBytes) {
+    if (was_full_ && HasDrained()) {
       was_full_ = false;
       drained = true;
     }

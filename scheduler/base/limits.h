@@ -16,6 +16,12 @@ inline constexpr size_t kMaxTargetBytes = 253;  // app id or actor type
 inline constexpr size_t kMaxActorIdBytes = 512;
 inline constexpr size_t kMaxConcurrencyKeyBytes = 512;
 
+// A request to schedule a job: payload, definition and names. Larger ones are refused with
+// ResourceExhausted.
+inline constexpr size_t kMaxJobBytes = size_t{64} << 20;
+// What a request may have beyond its job's bytes in the mailbox.
+inline constexpr size_t kMaxRequestOverhead = size_t{64} << 10;
+
 // Requests waiting for the loop. Above either, requests are refused with ResourceExhausted;
 // answers to triggers and ends of streams always find room, as their number is bounded by the
 // triggers in flight.
@@ -54,7 +60,12 @@ inline constexpr size_t kLoadChunkBytes = size_t{8} << 20;
 inline constexpr size_t kMaxUnsentBytesPerWatcher = size_t{4} << 20;
 inline constexpr size_t kMaxInFlightPerWatcher = 100000;
 
-// Concurrency limits that one stream may declare; more are refused with InvalidArgument.
+// WatchJobs and WatchHosts streams that are open; more are refused with ResourceExhausted. A
+// sidecar of Dapr has four.
+inline constexpr size_t kMaxStreams = 20000;
+// Targets (an app and actor types) that one stream may watch, and concurrency limits that it may
+// declare; more are refused with ResourceExhausted.
+inline constexpr size_t kMaxTargetsPerWatcher = 10000;
 inline constexpr size_t kMaxLimitsPerWatcher = 1000;
 // Waiting jobs that are counted for one limit when somebody asks; more are not told of.
 inline constexpr size_t kMaxCountedPending = 10000;
@@ -71,7 +82,7 @@ inline constexpr absl::Duration kMinUndeliveredBackoff = absl::Milliseconds(100)
 inline constexpr absl::Duration kMaxUndeliveredBackoff = absl::Seconds(5);
 
 // ListJobs calls being answered or waiting to be; more are refused with ResourceExhausted.
-inline constexpr int kMaxPendingLists = 1000;
+inline constexpr size_t kMaxPendingLists = 1000;
 
 // Prefix deletes whose records are still being purged; more are refused with ResourceExhausted.
 inline constexpr size_t kMaxPendingPrefixDeletes = 1000;
@@ -91,10 +102,35 @@ inline constexpr absl::Duration kWriteRetryPause = absl::Milliseconds(1);
 // How long a stopping loop goes on trying such a write; then the write counts as failed.
 inline constexpr absl::Duration kMaxStopWriteWait = absl::Seconds(5);
 
-// The limits that are set by flags, with their defaults. A refusal names the flag and its value.
-// The loop turns at least once in kMaxLoopSleep, so the times of health are longer.
+// The limits that flags set, with their defaults: what belongs to the machine and to its users, not
+// to the algorithms. A refusal names the flag and its value. server/limit_flags.cc says what is
+// allowed.
 struct Limits {
-  // A loop that has not finished a turn for this long is stuck.
+  size_t max_job_bytes = kMaxJobBytes;
+  size_t max_mailbox_events = kMaxMailboxEvents;
+  size_t max_mailbox_bytes = kMaxMailboxBytes;
+  size_t max_turn_events = kMaxEventsPerTurn;
+  size_t max_turn_bytes = kMaxBytesPerTurn;
+  // Jobs of one namespace, apps and actors together; 0: no limit. More are refused.
+  size_t max_jobs_per_namespace = 0;
+  size_t max_concurrency_keys = kMaxGroupsPerTarget;
+  size_t max_prefix_deletes = kMaxPendingPrefixDeletes;
+  size_t max_pending_lists = kMaxPendingLists;
+  size_t max_streams = kMaxStreams;
+  // Of one stream.
+  size_t max_unsent_bytes = kMaxUnsentBytesPerWatcher;
+  size_t max_in_flight = kMaxInFlightPerWatcher;
+  size_t max_stream_targets = kMaxTargetsPerWatcher;
+  size_t max_stream_limits = kMaxLimitsPerWatcher;
+  // A trigger that has not been answered for this long counts as undelivered: another watcher gets
+  // the tick, and a late answer means nothing. Zero: an app may take as long as it wants.
+  absl::Duration max_ack_time = absl::ZeroDuration();
+  // Our pings on connections that are silent, and how long a peer may take to answer one: dead
+  // peers are found in their sum.
+  absl::Duration keepalive_time = absl::Seconds(3);
+  absl::Duration keepalive_timeout = absl::Seconds(5);
+  // A loop that has not finished a turn for this long is stuck. It turns at least once in
+  // kMaxLoopSleep, so this and the next are longer.
   absl::Duration max_loop_stall = absl::Seconds(10);
   // For this long jobs may be left unfired that could be fired, before the scheduler says that it
   // is not ready.

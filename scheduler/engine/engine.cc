@@ -31,13 +31,20 @@ absl::StatusOr<std::optional<Record>> ReadMeta(const Store& store, const char* k
 
 }  // namespace
 
-Engine::Engine(Store* store) : store_(store), batch_(store) {}
+Engine::Engine(Store* store, const Limits& limits)
+    : store_(store),
+      limit_values_(limits),
+      batch_(store),
+      answer_times_(limits.max_ack_time),
+      job_counts_(limits.max_jobs_per_namespace),
+      registry_(limits) {}
 Engine::~Engine() = default;
 
 absl::Status Engine::Recover() {
   RETURN_IF_ERROR(RecoverFormat());
   RETURN_IF_ERROR(RecoverIds());
   RETURN_IF_ERROR(RecoverGroups());
+  RETURN_IF_ERROR(job_counts_.Recover(*store_));
   return RecoverPrefixDeletes();
 }
 
@@ -102,6 +109,8 @@ void Engine::Step(Event event, absl::Time now) {
 void Engine::RunDue(absl::Time now, absl::Duration monotonic) {
   registry_.EndTurn();  // the last turn's triggers are with their watchers now
   NoteTime(now);
+  monotonic_ = monotonic;
+  TakeBackOverdue(now);
   RefreshTouched();
   firing_.BeginTurn(monotonic, loading_ > 0);
 

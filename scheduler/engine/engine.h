@@ -36,9 +36,12 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "scheduler/base/limits.h"
+#include "scheduler/engine/answer_times.h"
 #include "scheduler/engine/concurrency_limits.h"
 #include "scheduler/engine/events.h"
 #include "scheduler/engine/firing_watch.h"
+#include "scheduler/engine/job_counts.h"
 #include "scheduler/engine/trigger_queue.h"
 #include "scheduler/engine/watch_registry.h"
 #include "scheduler/engine/window.h"
@@ -50,7 +53,7 @@ namespace belfry {
 class Engine {
  public:
   // `store` is borrowed and must outlive the engine.
-  explicit Engine(Store* store);
+  explicit Engine(Store* store, const Limits& limits = {});
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -118,6 +121,9 @@ class Engine {
   // prefix delete covers and whose records are still there.
   absl::StatusOr<std::optional<NameEntry>> FindLive(const std::string& job_key,
                                                     std::optional<NameEntry>* stale);
+  // The only way in which names come and go.
+  void PutName(const std::string& job_key, const NameEntry& entry, bool is_new);
+  void DeleteName(const std::string& job_key);
   // Deletes a job's records, all but its name's, and forgets it in memory.
   absl::Status EraseJob(const std::string& job_key, const NameEntry& entry);
   // A job's counter; one that does not parse is set aside and counts as gone.
@@ -141,6 +147,8 @@ class Engine {
   void RetryTick(InFlight& in_flight, absl::Time now);
   void MoveTo(InFlight& in_flight, const Counter& counter, absl::Time now);
   void Undelivered(InFlight& in_flight, absl::Time now);
+  // Takes back triggers whose answers have taken too long.
+  void TakeBackOverdue(absl::Time now);
   // A watcher may have room again: each of its targets may go on.
   void TouchTargetsOf(WatcherId id);
   // Ends an in-flight entry and its reservation; the reference is invalid afterwards.
@@ -194,6 +202,7 @@ class Engine {
   void CheckSlots() const;
 
   Store* const store_;
+  const Limits limit_values_;
   TurnBatch batch_;
   bool foreground_ = false;
   Effects effects_;
@@ -212,6 +221,9 @@ class Engine {
   absl::Time last_now_ = absl::InfinitePast();
 
   FiringWatch firing_;
+  absl::Duration monotonic_;  // of the last RunDue
+  AnswerTimes answer_times_;
+  JobCounts job_counts_;
 
   WatchRegistry registry_;
   ConcurrencyLimits limits_;

@@ -62,6 +62,7 @@ void Engine::On(RemoveWatcherEvent& event, absl::Time now) {
   }
   for (uint32_t id : limits_.Withdraw(event.id)) ApplyLimits(*targets_.at(id));
   for (const auto& [trigger_id, trigger] : unanswered) {
+    answer_times_.Forget(event.id, trigger_id);
     GiveBackSlots(trigger.group_id);
     const auto it = in_flight_.find(trigger.job_id);
     if (it == in_flight_.end() || it->second.watcher != event.id ||
@@ -204,6 +205,7 @@ void Engine::ReleaseReady(uint64_t job_id, absl::Time now, Effects* effects) {
   }
   in_flight.trigger_id = registry_.Assign(in_flight.watcher, {job_id, in_flight.group_id},
                                           in_flight.message.ByteSizeLong());
+  answer_times_.Sent(in_flight.watcher, in_flight.trigger_id, monotonic_);
   in_flight.state = InFlight::State::kSent;
   in_flight.message.set_id(in_flight.trigger_id);
   effects->sends.push_back(
@@ -217,6 +219,7 @@ void Engine::On(SettleEvent& event, absl::Time now) {
                   event.trigger_id);
     return;
   }
+  answer_times_.Forget(event.id, event.trigger_id);
   TouchTargetsOf(event.id);
   GiveBackSlots(trigger->group_id);
   const auto it = in_flight_.find(trigger->job_id);
@@ -238,6 +241,22 @@ void Engine::On(SettleEvent& event, absl::Time now) {
   FinishTick(in_flight, now);
 }
 
+void Engine::TakeBackOverdue(absl::Time now) {
+  while (const auto overdue = answer_times_.TakeOverdue(monotonic_)) {
+    const auto trigger = registry_.Release(overdue->watcher, overdue->id);
+    if (!trigger.has_value()) continue;
+    effects_.given_up.push_back({registry_.watcher(overdue->watcher), overdue->id});
+    TouchTargetsOf(overdue->watcher);
+    GiveBackSlots(trigger->group_id);
+    const auto it = in_flight_.find(trigger->job_id);
+    if (it == in_flight_.end() || it->second.watcher != overdue->watcher ||
+        it->second.trigger_id != overdue->id) {
+      continue;  // deleted or overwritten meanwhile
+    }
+    Undelivered(it->second, now);
+  }
+}
+
 void Engine::FinishTick(InFlight& in_flight, absl::Time now) {
   Counter counter;
   counter.progress.count = in_flight.progress.count + 1;
@@ -249,7 +268,7 @@ void Engine::FinishTick(InFlight& in_flight, absl::Time now) {
   }
   // From now on replies may tell that the job does not exist.
   foreground_ = true;
-  batch_.DeleteName(in_flight.job_key);
+  DeleteName(in_flight.job_key);
   batch_.DeleteJob(in_flight.job_id);
   if (in_flight.has_counter) batch_.DeleteCounter(in_flight.job_id);
   batch_.DeleteDue(in_flight.group_id, in_flight.position());

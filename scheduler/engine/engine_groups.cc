@@ -41,10 +41,11 @@ absl::StatusOr<Engine::Group*> Engine::EnsureGroup(const TargetKey& target_key,
   std::string group_key = EncodeGroupKey(target_key, concurrency_key);
   if (Group* group = FindGroup(group_key); group != nullptr) return group;
   Target& target = EnsureTarget(EncodeTargetKey(target_key));
-  if (target.groups.size() >= kMaxGroupsPerTarget) {
+  if (target.groups.size() >= limit_values_.max_concurrency_keys) {
     return absl::ResourceExhaustedError(
-        fmt::format("the jobs of \"{}\" have {} different concurrency keys already",
-                    target_key.name, kMaxGroupsPerTarget));
+        fmt::format("the jobs of \"{}\" have too many different concurrency keys (limit: "
+                    "--max-concurrency-keys={})",
+                    target_key.name, limit_values_.max_concurrency_keys));
   }
   Group& group = AddGroup(target, std::move(group_key), concurrency_key, NewGroupId());
   if (registry_.HasWatchers(target.id)) group.window.Open(group.mark);

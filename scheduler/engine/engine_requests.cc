@@ -30,6 +30,7 @@ absl::Status Engine::Schedule(ScheduleEvent& event) {
     return absl::ResourceExhaustedError(
         "the store cannot take new jobs now: it is behind with flushing; try again");
   }
+  if (!old.has_value()) RETURN_IF_ERROR(job_counts_.CheckRoom(event.job_key));
   const auto first = NextTick(event.spec, Progress{});
   Group* group = nullptr;
   if (first.has_value()) {
@@ -41,11 +42,12 @@ absl::Status Engine::Schedule(ScheduleEvent& event) {
   }
   if (group == nullptr) {
     // Its expiration precedes its first tick: accepted, and over at once.
-    if (old.has_value()) batch_.DeleteName(event.job_key);
+    if (old.has_value()) DeleteName(event.job_key);
     return absl::OkStatus();
   }
   const uint64_t id = NewJobId();
-  batch_.PutName(event.job_key, {id, *first, event.concurrency_key.empty() ? 0 : group->id});
+  PutName(event.job_key, {id, *first, event.concurrency_key.empty() ? 0 : group->id},
+          /*is_new=*/!old.has_value());
   batch_.PutJob(id, std::move(event.record));
   AddEntry(*group, {*first, id}, absl::InfinitePast());
   foreground_ = true;
@@ -62,7 +64,7 @@ absl::Status Engine::Delete(const DeleteEvent& event) {
   ASSIGN_OR_RETURN(const auto live, FindLive(event.job_key, &stale));
   if (!live.has_value()) return absl::OkStatus();
   RETURN_IF_ERROR(EraseJob(event.job_key, *live));
-  batch_.DeleteName(event.job_key);
+  DeleteName(event.job_key);
   foreground_ = true;
   return absl::OkStatus();
 }
@@ -77,9 +79,11 @@ absl::Status Engine::DeletePrefix(const std::string& prefix) {
   const auto current = prefix_deletes_.CeilingOf(prefix);
   const uint64_t ceiling = next_job_id_ - 1;
   if (current == ceiling) return absl::OkStatus();  // covered by the delete that is under way
-  if (!current.has_value() && prefix_deletes_.size() >= kMaxPendingPrefixDeletes) {
-    return absl::ResourceExhaustedError(fmt::format(
-        "{} prefix deletes are still being carried out; try again", kMaxPendingPrefixDeletes));
+  if (!current.has_value() && prefix_deletes_.size() >= limit_values_.max_prefix_deletes) {
+    return absl::ResourceExhaustedError(
+        fmt::format("too many prefix deletes are still being carried out (limit: "
+                    "--max-prefix-deletes={}); try again",
+                    limit_values_.max_prefix_deletes));
   }
   batch_.PutPrefixDelete(prefix, ceiling);
   prefix_deletes_.Add(prefix, ceiling);
@@ -107,7 +111,7 @@ absl::Status Engine::Purge(const PurgeEvent& event) {
     // A newer job of the same name must not be touched; its old records went when it came.
     if (!entry.has_value() || entry->job_id != job.job_id) continue;
     RETURN_IF_ERROR(EraseJob(job.job_key, *entry));
-    batch_.DeleteName(job.job_key);
+    DeleteName(job.job_key);
   }
   if (!event.done) {
     effects_.purges.push_back({request.prefix, request.ceiling, event.next});
@@ -126,6 +130,16 @@ absl::StatusOr<std::optional<NameEntry>> Engine::FindLive(const std::string& job
   if (!prefix_deletes_.Covers(job_key, entry->job_id)) return entry;
   *stale = entry;
   return std::nullopt;
+}
+
+void Engine::PutName(const std::string& job_key, const NameEntry& entry, bool is_new) {
+  batch_.PutName(job_key, entry);
+  if (is_new) job_counts_.Added(job_key);
+}
+
+void Engine::DeleteName(const std::string& job_key) {
+  batch_.DeleteName(job_key);
+  job_counts_.Removed(job_key);
 }
 
 absl::Status Engine::EraseJob(const std::string& job_key, const NameEntry& entry) {

@@ -154,10 +154,17 @@ struct Send {
   dapr::proto::scheduler::v1::WatchJobsResponse message;
 };
 
+// A trigger whose answer has taken too long.
+struct GivenUp {
+  std::shared_ptr<Watcher> watcher;
+  uint64_t trigger_id = 0;
+};
+
 // What a turn brings about. The rule that matters: nothing of this may be done before the turn's
 // batch is written, and no answer may be given before everything written so far is durable.
 struct Effects {
   std::vector<Answer> answers;
+  std::vector<GivenUp> given_up;
   std::vector<Send> sends;
   std::vector<ScanRequest> scans;
   std::vector<LoadRequest> loads;

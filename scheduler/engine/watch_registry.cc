@@ -117,12 +117,12 @@ void WatchRegistry::EndTurn() {
   }
 }
 
-bool WatchRegistry::HasRoomForBytes(const State& state) {
-  return state.watcher->unsent_bytes() + state.assigned_bytes < kMaxUnsentBytesPerWatcher;
+bool WatchRegistry::HasRoomForBytes(const State& state) const {
+  return state.watcher->unsent_bytes() + state.assigned_bytes < limits_.max_unsent_bytes;
 }
 
-bool WatchRegistry::HasRoom(const State& state) {
-  return state.in_flight.size() + state.reserved < kMaxInFlightPerWatcher && HasRoomForBytes(state);
+bool WatchRegistry::HasRoom(const State& state) const {
+  return state.in_flight.size() + state.reserved < limits_.max_in_flight && HasRoomForBytes(state);
 }
 
 }  // namespace belfry

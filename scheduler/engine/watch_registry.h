@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "scheduler/base/limits.h"
 #include "scheduler/engine/watcher.h"
 
 namespace belfry {
@@ -27,6 +28,9 @@ class WatchRegistry {
     uint64_t trigger_id = 0;
     Trigger trigger;
   };
+
+  // Of the limits it needs those of a stream's unsent bytes and triggers in flight.
+  explicit WatchRegistry(const Limits& limits = {}) : limits_(limits) {}
 
   // Adds a watcher to targets; a target named twice gets two turns.
   void Add(WatcherId id, std::shared_ptr<Watcher> watcher, const std::vector<uint32_t>& targets);
@@ -82,9 +86,10 @@ class WatchRegistry {
     size_t cursor = 0;  // whose turn is next
   };
 
-  static bool HasRoomForBytes(const State& state);
-  static bool HasRoom(const State& state);
+  bool HasRoomForBytes(const State& state) const;
+  bool HasRoom(const State& state) const;
 
+  const Limits limits_;
   absl::flat_hash_map<WatcherId, State> watchers_;
   absl::flat_hash_map<uint32_t, Members> targets_;
   std::vector<WatcherId> assigned_;  // watchers with assigned_bytes

@@ -21,6 +21,10 @@ class Watcher {
   // called after the stream has ended, and then does nothing.
   virtual void Send(dapr::proto::scheduler::v1::WatchJobsResponse trigger) = 0;
 
+  // A trigger was not answered in time, and another watcher gets it: its answer would mean nothing.
+  // As Send.
+  virtual void GiveUp(uint64_t trigger_id) { (void)trigger_id; }
+
   // Bytes handed to Send and not yet taken by the network. Any thread.
   virtual size_t unsent_bytes() const = 0;
 };

@@ -98,6 +98,12 @@ std::string EncodeGroupKey(const TargetKey& target, std::string_view concurrency
   return bytes;
 }
 
+std::optional<std::string> NamespacePart(std::string_view job_key) {
+  if (job_key.empty()) return std::nullopt;
+  job_key.remove_prefix(1);
+  return TakePart(&job_key);
+}
+
 std::optional<std::string> TargetPart(std::string_view job_key) {
   std::string_view rest = job_key;
   if (!rest.empty()) rest.remove_prefix(1);

@@ -64,6 +64,8 @@ struct GroupKeyParts {
 std::optional<GroupKeyParts> ParseGroupKey(std::string_view group_key);
 // The target of an encoded target key; nullopt if it is malformed.
 std::optional<TargetKey> DecodeTargetKey(std::string_view target_key);
+// The namespace of an encoded job key; nullopt if it is malformed.
+std::optional<std::string> NamespacePart(std::string_view job_key);
 // The target's part of an encoded job key; nullopt if it is malformed.
 std::optional<std::string> TargetPart(std::string_view job_key);
 

@@ -20,11 +20,16 @@ class Mailbox {
  public:
   enum class Result { kAccepted, kFull, kClosed };
 
+  // Of the limits it needs those of the mailbox and of a turn.
+  explicit Mailbox(const Limits& limits) : limits_(limits) {}
+
   // Adds a request of about `bytes`. Unless it is accepted, `event` is left as it was.
   Result Submit(Event& event, size_t bytes) {
     MutexLock lock(&mutex_);
     if (closed_) return Result::kClosed;
-    if (requests_ >= kMaxMailboxEvents || bytes_ + bytes > kMaxMailboxBytes) return Result::kFull;
+    if (requests_ >= limits_.max_mailbox_events || bytes_ + bytes > limits_.max_mailbox_bytes) {
+      return Result::kFull;
+    }
     ++requests_;
     bytes_ += bytes;
     Add({std::move(event), bytes, true}, /*urgent=*/true);
@@ -53,8 +58,8 @@ class Mailbox {
     size_t taken_bytes = 0;
     MutexLock lock(&mutex_);
     urgent_ = false;
-    while (!entries_.empty() && events.size() < kMaxEventsPerTurn &&
-           taken_bytes < kMaxBytesPerTurn) {
+    while (!entries_.empty() && events.size() < limits_.max_turn_events &&
+           taken_bytes < limits_.max_turn_bytes) {
       Entry& entry = entries_.front();
       taken_bytes += entry.bytes;
       bytes_ -= entry.bytes;
@@ -113,6 +118,8 @@ class Mailbox {
     if ((first && !pacing_) || (urgent && !urgent_)) arrived_.Signal();
     urgent_ = urgent_ || urgent;
   }
+
+  const Limits limits_;
 
   mutable Mutex mutex_;
   CondVar arrived_{&mutex_};  // signalled when there is what the loop waits for; by Close

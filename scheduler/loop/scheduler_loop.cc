@@ -39,7 +39,8 @@ class SchedulerLoop::Impl {
       : store_(store),
         clock_(clock),
         options_(std::move(options)),
-        engine_(store),
+        engine_(store, options_.limits),
+        mailbox_(options_.limits),
         syncer_(store, clock, options_.max_unsynced,
                 [this](const absl::Status& status) { Fatal(status); }) {
     NoteTurn();
@@ -89,9 +90,11 @@ class SchedulerLoop::Impl {
       case Mailbox::Result::kAccepted:
         return;
       case Mailbox::Result::kFull:
-        return Refuse(event, absl::ResourceExhaustedError(fmt::format(
-                                 "too many requests are waiting (limits: {} requests, {} bytes)",
-                                 kMaxMailboxEvents, kMaxMailboxBytes)));
+        return Refuse(event,
+                      absl::ResourceExhaustedError(fmt::format(
+                          "too many requests are waiting (limits: --max-mailbox-events={}, "
+                          "--max-mailbox-bytes={})",
+                          options_.limits.max_mailbox_events, options_.limits.max_mailbox_bytes)));
       case Mailbox::Result::kClosed:
         return Refuse(event, Stopping());
     }
@@ -114,10 +117,11 @@ class SchedulerLoop::Impl {
   }
 
   void List(std::string prefix, size_t max_bytes, ListReply reply) {
-    if (pending_lists_.fetch_add(1) >= kMaxPendingLists) {
+    const size_t max = options_.limits.max_pending_lists;
+    if (pending_lists_.fetch_add(1) >= max) {
       --pending_lists_;
       return reply(absl::ResourceExhaustedError(
-          fmt::format("{} lists are waiting already", kMaxPendingLists)));
+          fmt::format("too many lists are waiting (limit: --max-pending-lists={})", max)));
     }
     listers_.Submit([this, prefix = std::move(prefix), max_bytes,
                      guard = ListGuard(this, std::move(reply))]() mutable {
@@ -258,6 +262,7 @@ class SchedulerLoop::Impl {
 
   void CarryOut(Effects effects) {
     if (effects.prefix_deletes_changed) PublishDeletes();
+    for (const GivenUp& late : effects.given_up) late.watcher->GiveUp(late.trigger_id);
     for (Send& send : effects.sends) send.watcher->Send(std::move(send.message));
     for (const ScanRequest& scan : effects.scans) {
       scanners_.Submit([this, scan] { Scan(scan); });
@@ -433,7 +438,7 @@ class SchedulerLoop::Impl {
   TaskRunner loaders_;   // jobs about to be delivered
   TaskRunner scanners_;  // index stretches and purges
   TaskRunner listers_;   // ListJobs
-  std::atomic<int> pending_lists_{0};
+  std::atomic<size_t> pending_lists_{0};
   std::atomic<WatcherId> last_watcher_id_{0};
   std::atomic<int64_t> last_turn_ns_{0};
   std::atomic<int64_t> stuck_since_ns_{kNever};  // monotonic

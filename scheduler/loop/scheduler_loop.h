@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "belfry/storage/v1/records.pb.h"
 #include "scheduler/base/clock.h"
+#include "scheduler/base/limits.h"
 #include "scheduler/engine/events.h"
 #include "scheduler/engine/watcher.h"
 #include "scheduler/job/job_key.h"
@@ -34,6 +35,7 @@ struct LoopOptions {
   absl::Duration max_unsynced = absl::Seconds(1);
   // Threads that load payloads of jobs about to be delivered.
   int payload_readers = 2;
+  Limits limits = {};
   // Called once, on any thread, when a write or sync failed and the process must end.
   std::function<void(absl::Status)> on_fatal;
   // If set, told on the loop's thread that the wall clock was set, and by how much (negative:

@@ -64,8 +64,8 @@ PLANTS = (
         (
             (
                 DELIVERY,
-                "foreground_ = true;\n  batch_.DeleteName(in_flight.job_key);",
-                "foreground_ = foreground_ || !PLANTED;\n  batch_.DeleteName(in_flight.job_key);",
+                "foreground_ = true;\n  DeleteName(in_flight.job_key);",
+                "foreground_ = foreground_ || !PLANTED;\n  DeleteName(in_flight.job_key);",
             ),
         ),
     ),

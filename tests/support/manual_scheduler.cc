@@ -17,10 +17,17 @@ constexpr int kMaxTurns = 200000;
 
 }  // namespace
 
-ManualScheduler::ManualScheduler(const char* start) : clock(ParseTime(start)) { Open(); }
+ManualScheduler::ManualScheduler(const char* start, const Limits& with)
+    : limits(with), clock(ParseTime(start)) {
+  Open();
+}
+
+ManualScheduler::ManualScheduler(const Limits& with)
+    : ManualScheduler("2024-04-24T11:00:00.25Z", with) {}
 
 void ManualScheduler::Open() {
   LoopOptions options;
+  options.limits = limits;
   options.on_fatal = [this](const absl::Status& status) { fatal = status; };
   options.on_clock_step = [this](absl::Duration by) { clock_steps.push_back(by); };
   auto opened = SchedulerLoop::Open(&store, &clock, options);
@@ -120,9 +127,9 @@ std::vector<std::string> ManualScheduler::List() {
   return names;
 }
 
-std::shared_ptr<RecordingWatcher> ManualScheduler::Watch(std::vector<ConcurrencyLimit> limits) {
+std::shared_ptr<RecordingWatcher> ManualScheduler::Watch(std::vector<ConcurrencyLimit> declared) {
   auto watcher = std::make_shared<RecordingWatcher>();
-  watcher->id = loop->AddWatcher(watcher, {Target()}, std::move(limits));
+  watcher->id = loop->AddWatcher(watcher, {Target()}, std::move(declared));
   RunUntilIdle();
   return watcher;
 }

@@ -21,12 +21,14 @@ class RecordingWatcher final : public Watcher {
     unsent_ += count_unsent ? trigger.ByteSizeLong() : 0;
     triggers.push_back(std::move(trigger));
   }
+  void GiveUp(uint64_t trigger_id) override { given_up.push_back(trigger_id); }
   size_t unsent_bytes() const override { return unsent_; }
   void Drain() { unsent_ = 0; }
 
   WatcherId id = 0;
   bool count_unsent = false;  // as if the network took nothing
   std::vector<dapr::proto::scheduler::v1::WatchJobsResponse> triggers;
+  std::vector<uint64_t> given_up;
 
  private:
   size_t unsent_ = 0;
@@ -45,7 +47,8 @@ struct JobText {
 
 class ManualScheduler {
  public:
-  explicit ManualScheduler(const char* start = "2024-04-24T11:00:00.25Z");
+  explicit ManualScheduler(const char* start = "2024-04-24T11:00:00.25Z", const Limits& with = {});
+  explicit ManualScheduler(const Limits& with);
 
   // Requests of app "app" in namespace "ns", or of an actor type, unless others are named; the
   // answer once it is known.
@@ -59,7 +62,7 @@ class ManualScheduler {
   std::vector<std::string> List();
 
   // Connects a watcher of the app, or of the actor type.
-  std::shared_ptr<RecordingWatcher> Watch(std::vector<ConcurrencyLimit> limits = {});
+  std::shared_ptr<RecordingWatcher> Watch(std::vector<ConcurrencyLimit> declared = {});
   void Unwatch(const RecordingWatcher& watcher);
   void Answer(const RecordingWatcher& watcher, uint64_t trigger_id,
               Outcome outcome = Outcome::kSuccess);
@@ -82,6 +85,7 @@ class ManualScheduler {
 
   std::string app = "app";
   std::string ns = "ns";
+  Limits limits;           // of this start and of those to come
   std::string actor_type;  // unless empty, jobs are reminders of its actor "1"
   FakeClock clock;
   MemoryStore store;

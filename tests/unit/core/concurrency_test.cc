@@ -355,7 +355,8 @@ TEST_CASE("a target has so many concurrency keys and no more, and a refusal chan
   scheduler.RunUntilIdle();
   for (const auto& answer : answers) REQUIRE((answer->has_value() && (*answer)->ok()));
   const absl::Status refused = absl::ResourceExhaustedError(
-      "the jobs of \"Cart\" have 100000 different concurrency keys already");
+      "the jobs of \"Cart\" have too many different concurrency keys (limit: "
+      "--max-concurrency-keys=100000)");
   REQUIRE(scheduler.Schedule("more", job(kMaxGroupsPerTarget)) == refused);
   REQUIRE(scheduler.Schedule("job0", job(kMaxGroupsPerTarget), /*overwrite=*/true) == refused);
   REQUIRE(scheduler.Get("job0")->metadata().concurrency_key() == "key0");

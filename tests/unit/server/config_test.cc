@@ -60,6 +60,54 @@ TEST_CASE("flags are read with = and with a space") {
   CHECK(Parsed({"--ports-file=/p"}).ports_file == "/p");
 }
 
+TEST_CASE("limits are numbers, sizes and times within their ranges") {
+  const Limits defaults;
+  const Limits limits = Parsed({}).limits;
+  CHECK(limits.max_job_bytes == size_t{64} << 20);
+  CHECK(limits.max_unsent_bytes == size_t{4} << 20);
+  CHECK(limits.max_in_flight == 100000);
+  CHECK(limits.max_jobs_per_namespace == 0);
+  CHECK(limits.max_ack_time == absl::ZeroDuration());
+  CHECK(limits.max_mailbox_bytes == defaults.max_mailbox_bytes);
+  CHECK(limits.max_streams == defaults.max_streams);
+
+  CHECK(Parsed({"--max-job-bytes=4096"}).limits.max_job_bytes == 4096);
+  CHECK(Parsed({"--max-job-bytes=3KiB"}).limits.max_job_bytes == 3072);
+  CHECK(Parsed({"--max-mailbox-bytes=2GiB"}).limits.max_mailbox_bytes == size_t{2} << 30);
+  CHECK(Parsed({"--max-mailbox-events=7"}).limits.max_mailbox_events == 7);
+  CHECK(Parsed({"--max-turn-events=7"}).limits.max_turn_events == 7);
+  CHECK(Parsed({"--max-turn-bytes=8MiB"}).limits.max_turn_bytes == size_t{8} << 20);
+  CHECK(Parsed({"--max-jobs-per-namespace=5"}).limits.max_jobs_per_namespace == 5);
+  CHECK(Parsed({"--max-concurrency-keys=5"}).limits.max_concurrency_keys == 5);
+  CHECK(Parsed({"--max-prefix-deletes=5"}).limits.max_prefix_deletes == 5);
+  CHECK(Parsed({"--max-pending-lists=5"}).limits.max_pending_lists == 5);
+  CHECK(Parsed({"--max-streams=5"}).limits.max_streams == 5);
+  CHECK(Parsed({"--max-stream-unsent-bytes=1KiB"}).limits.max_unsent_bytes == 1024);
+  CHECK(Parsed({"--max-stream-in-flight=5"}).limits.max_in_flight == 5);
+  CHECK(Parsed({"--max-stream-targets=5"}).limits.max_stream_targets == 5);
+  CHECK(Parsed({"--max-stream-limits=5"}).limits.max_stream_limits == 5);
+  CHECK(Parsed({"--max-ack-time=90s"}).limits.max_ack_time == absl::Seconds(90));
+  CHECK(Parsed({"--max-ack-time=0"}).limits.max_ack_time == absl::ZeroDuration());
+  CHECK(Parsed({"--keepalive-time=1s"}).limits.keepalive_time == absl::Seconds(1));
+  CHECK(Parsed({"--keepalive-timeout=1s"}).limits.keepalive_timeout == absl::Seconds(1));
+  CHECK(Parsed({"--max-loop-stall=1m"}).limits.max_loop_stall == absl::Minutes(1));
+  CHECK(Parsed({"--max-dispatch-wait=1m"}).limits.max_dispatch_wait == absl::Minutes(1));
+  const ScopedVariable variable("BELFRY_MAX_STREAMS", "9");
+  CHECK(Parsed({}).limits.max_streams == 9);
+
+  const auto wrong = GENERATE(
+      "--max-job-bytes=10", "--max-job-bytes=2GiB", "--max-job-bytes=1kb", "--max-job-bytes=-1",
+      "--max-job-bytes=", "--max-job-bytes=99999999999999999999GiB", "--max-mailbox-events=0",
+      "--max-mailbox-events=1KiB", "--max-turn-events=0", "--max-streams=0", "--max-ack-time=10ms",
+      "--max-ack-time=soon", "--max-ack-time=-1s", "--keepalive-time=0", "--max-loop-stall=1s",
+      "--max-dispatch-wait=2h", "--max-mailbox-bytes=64MiB");
+  const Arguments arguments = ParseArguments({wrong});
+  INFO(wrong);
+  CHECK(arguments.exit_code == 2);
+  const std::string flag(wrong);
+  CHECK(arguments.text.find(flag.substr(0, flag.find('='))) != std::string::npos);
+}
+
 TEST_CASE("the last one of a repeated flag wins") {
   CHECK(Parsed({"--port=1", "--port=2"}).port == 2);
   CHECK_FALSE(Parsed({"--log-as-json", "--log-as-json=false"}).log_as_json);

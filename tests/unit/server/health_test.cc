@@ -2,17 +2,16 @@
 
 #include "server/http_endpoints.h"
 
+#include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 
 #include <catch2/catch.hpp>
 
 #include "scheduler/base/clock.h"
-#include "storage/memory_store.h"
+#include "tests/support/blocking_store.h"
 
 namespace belfry::server {
 namespace {
@@ -21,45 +20,6 @@ constexpr std::chrono::seconds kWaitLimit{20};
 // Longer than the loop's longest sleep.
 constexpr absl::Duration kStall = absl::Milliseconds(1500);
 constexpr absl::Duration kWait = absl::Milliseconds(700);
-
-// A store whose writes or reads of jobs wait as long as the test wants.
-class BlockingStore final : public MemoryStore {
- public:
-  absl::Status Write(const Batch& batch) override {
-    Wait(block_writes_);
-    return MemoryStore::Write(batch);
-  }
-  absl::StatusOr<std::vector<std::optional<std::string>>> MultiGet(
-      Table table, const std::vector<std::string>& keys,
-      const Snapshot* snapshot = nullptr) const override {
-    Wait(block_reads_);
-    return MemoryStore::MultiGet(table, keys, snapshot);
-  }
-  absl::StatusOr<std::optional<std::string>> Get(
-      Table table, std::string_view key, const Snapshot* snapshot = nullptr) const override {
-    if (table == Table::kJobs) Wait(block_reads_);
-    return MemoryStore::Get(table, key, snapshot);
-  }
-
-  void BlockWrites(bool block) { Set(&block_writes_, block); }
-  void BlockReads(bool block) { Set(&block_reads_, block); }
-
- private:
-  void Wait(const bool& blocked) const {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return !blocked; });
-  }
-  void Set(bool* blocked, bool value) {
-    const std::lock_guard lock(mutex_);
-    *blocked = value;
-    changed_.notify_all();
-  }
-
-  mutable std::mutex mutex_;
-  mutable std::condition_variable changed_;
-  bool block_writes_ = false;
-  bool block_reads_ = false;
-};
 
 class CountingWatcher final : public Watcher {
  public:
@@ -80,8 +40,7 @@ struct Parts {
     health->SetServing(true);
   }
   ~Parts() {
-    store.BlockWrites(false);
-    store.BlockReads(false);
+    store.Unblock();
     CHECK(loop->Stop().ok());
   }
 
@@ -143,13 +102,13 @@ TEST_CASE("a loop that is stuck is neither alive nor ready, until it turns again
 
 TEST_CASE("a loop that turns and does not fire what it could is alive, and not ready") {
   Parts parts;
-  parts.store.BlockReads(true);
+  parts.store.BlockLoads(true);
   parts.Schedule("job", "@every 1ms");
   CHECK(parts.Eventually("/readyz", 503));
   CHECK(parts.Status("/healthz") == 503);
   CHECK(parts.Status("/livez") == 200);
   CHECK(parts.watcher->count == 0);
-  parts.store.BlockReads(false);
+  parts.store.BlockLoads(false);
   CHECK(parts.Eventually("/readyz", 200));
   CHECK(parts.watcher->count == 1);
 }

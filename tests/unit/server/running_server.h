@@ -22,7 +22,7 @@
 #include "server/metrics.h"
 #include "server/open_streams.h"
 #include "server/scheduler_service.h"
-#include "storage/memory_store.h"
+#include "tests/support/blocking_store.h"
 
 namespace belfry::server {
 
@@ -53,19 +53,23 @@ inline pb::JobMetadata ActorMetadata(const std::string& type, const std::string&
 
 class RunningServer {
  public:
-  RunningServer() : RunningServer(Access(), grpc::InsecureServerCredentials()) {}
+  explicit RunningServer(const Limits& limits = {})
+      : RunningServer(Access(), grpc::InsecureServerCredentials(), limits) {}
 
-  RunningServer(Access access, std::shared_ptr<grpc::ServerCredentials> credentials)
-      : access_(std::move(access)) {
-    auto loop = SchedulerLoop::Open(&store_, &clock_, LoopOptions{});
+  RunningServer(Access access, std::shared_ptr<grpc::ServerCredentials> credentials,
+                const Limits& limits = {})
+      : access_(std::move(access)), streams_(limits.max_streams) {
+    LoopOptions options;
+    options.limits = limits;
+    auto loop = SchedulerLoop::Open(&store_, &clock_, std::move(options));
     REQUIRE(loop.ok());
     loop_ = std::move(loop).value();
     loop_->Start();
     metrics_.AddSource([this] { return CollectLimits(loop_.get()); });
     service_ = std::make_unique<SchedulerService>(
-        ServiceContext{loop_.get(), &clock_, &metrics_, &streams_, &access_});
+        ServiceContext{loop_.get(), &clock_, &metrics_, &streams_, &access_, limits});
     service_->SetAddress("scheduler.example:50006");
-    auto grpc = GrpcServer::Start("127.0.0.1", 0, std::move(credentials), service_.get());
+    auto grpc = GrpcServer::Start("127.0.0.1", 0, std::move(credentials), service_.get(), limits);
     REQUIRE(grpc.ok());
     grpc_ = std::move(grpc).value();
     stub_ = NewStub();
@@ -76,6 +80,7 @@ class RunningServer {
   // As the process stops; may be called more than once.
   void Stop() {
     if (grpc_ == nullptr) return;
+    store_.Unblock();
     streams_.CloseAll(absl::UnavailableError("server is closing"));
     grpc_->Shutdown(absl::Seconds(5));
     CHECK(loop_->Stop().ok());
@@ -85,6 +90,7 @@ class RunningServer {
   uint16_t port() const { return grpc_->port(); }
   pb::Scheduler::Stub& stub() { return *stub_; }
   SchedulerLoop& loop() { return *loop_; }
+  BlockingStore& store() { return store_; }
 
   // All later calls of the methods below go over a connection of their own with `credentials`.
   void CallAs(const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
@@ -169,7 +175,7 @@ class RunningServer {
  private:
   // Destroyed in reverse: the server goes before what its calls use.
   SystemClock clock_;
-  MemoryStore store_;
+  BlockingStore store_;
   ServerMetrics metrics_;
   OpenStreams streams_;
   const Access access_;
@@ -229,6 +235,9 @@ class TestWatcher {
     REQUIRE(stream_->Read(&trigger));
     return trigger;
   }
+
+  // False if the stream has ended.
+  bool TryNext(pb::WatchJobsResponse* trigger) { return stream_->Read(trigger); }
 
   void CloseSending() { stream_->WritesDone(); }
   void Cancel() { context_.TryCancel(); }

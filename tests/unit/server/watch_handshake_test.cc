@@ -93,8 +93,10 @@ TEST_CASE("a watcher may declare so many limits and no more") {
   for (size_t i = 0; i < kMaxLimitsPerWatcher; ++i) AddLimit(&request, 1, "cat", std::to_string(i));
   CHECK(ParseHandshake(request).value().limits.size() == kMaxLimitsPerWatcher);
   AddLimit(&request, 1, "cat", "one more");
-  CHECK(ParseHandshake(request).status() ==
-        absl::InvalidArgumentError("1001 concurrency limits: at most 1000 allowed"));
+  CHECK(
+      ParseHandshake(request).status() ==
+      absl::ResourceExhaustedError(
+          "1001 concurrency limits are too many for one stream (limit: --max-stream-limits=1000)"));
 }
 
 TEST_CASE("the first message must be initial") {
