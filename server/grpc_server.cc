@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "fmt/format.h"
+#include "grpc/grpc.h"
 #include "grpc/support/log.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
@@ -59,7 +60,11 @@ void SetOptions(grpc::ServerBuilder* builder, const Limits& limits) {
 
 }  // namespace
 
-void RedirectGrpcLog() { gpr_set_log_function(LogFromGrpc); }
+void SetUpGrpc() {
+  gpr_set_log_function(LogFromGrpc);
+  // Never undone: the end of the process closes what is left.
+  grpc_init();
+}
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const std::string& address, uint16_t port, std::shared_ptr<grpc::ServerCredentials> credentials,

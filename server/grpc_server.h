@@ -15,8 +15,10 @@
 
 namespace belfry::server {
 
-// Sends gRPC's own log lines to our log. Call before anything else of gRPC.
-void RedirectGrpcLog();
+// Prepares gRPC for a process that serves until it ends: sends gRPC's own log lines to our log, and
+// keeps gRPC from waiting, when its last user goes, for connections whose peers do not read (it
+// would do so for ten seconds). Call once, before anything else of gRPC.
+void SetUpGrpc();
 
 // Thread safety: belongs to its owner.
 class GrpcServer {

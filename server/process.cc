@@ -193,7 +193,7 @@ int RunScheduler(const Config& config) {
   for (const std::string& flag : config.ignored_flags) {
     spdlog::info("flag has no effect here and is ignored flag={}", flag);
   }
-  RedirectGrpcLog();
+  SetUpGrpc();
   absl::StatusOr<std::unique_ptr<StopSignals>> signals =
       StopSignals::Start(kStopTimeout, [](const char* why) { EndNow(why); });
   if (!signals.ok()) {
