@@ -6,6 +6,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "tests/integration/http_client.h"
+#include "tests/integration/metric.h"
 #include "tests/integration/ports.h"
 #include "tests/integration/scheduler_client.h"
 #include "tests/integration/scheduler_process.h"
@@ -13,13 +14,6 @@
 
 namespace belfry::integration {
 namespace {
-
-// The value of a metric without labels; -1 if it is not there.
-double Metric(const SchedulerProcess& scheduler, const std::string& name) {
-  const std::string text = Http(scheduler.metrics_port(), "GET", "/metrics").body;
-  const size_t at = text.find("\n" + name + " ");
-  return at == std::string::npos ? -1 : std::stod(text.substr(at + name.size() + 2));
-}
 
 TEST_CASE("a start with an hour's backlog is ready all the time, whether the app is there or not") {
   constexpr size_t kJobs = 2000;
@@ -45,9 +39,9 @@ TEST_CASE("a start with an hour's backlog is ready all the time, whether the app
   // Nobody is there.
   CHECK(Never([&] {
     check();
-    return Metric(scheduler, "belfry_scheduler_stuck_seconds") != 0;
+    return Metric(scheduler.metrics_port(), "belfry_scheduler_stuck_seconds") != 0;
   }));
-  CHECK(Metric(scheduler, "belfry_scheduler_backlog_seconds") == 0);
+  CHECK(Metric(scheduler.metrics_port(), "belfry_scheduler_backlog_seconds") == 0);
   // Somebody comes, and does not answer for longer than the bound.
   Watcher watcher(scheduler.address(), WatchApp("app"));
   std::vector<uint64_t> ids;

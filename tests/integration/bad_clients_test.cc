@@ -1,0 +1,274 @@
+// Clients that misbehave: what they do to themselves, and that they do it to nobody else.
+
+#include <atomic>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/security/credentials.h"
+#include "tests/integration/http_app.h"
+#include "tests/integration/http_client.h"
+#include "tests/integration/metric.h"
+#include "tests/integration/scheduler_client.h"
+#include "tests/integration/scheduler_process.h"
+#include "tests/integration/sidecar_process.h"
+#include "tests/integration/watcher.h"
+#include "tests/unit/client/silent_proxy.h"
+
+namespace belfry::integration {
+namespace {
+
+namespace pb = dapr::proto::scheduler::v1;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+// Within this a job that is due is delivered, whatever others do.
+constexpr seconds kSoon{1};
+
+// Whether a job of another app comes at once and is settled.
+bool ServesOthers(SchedulerClient* client, Watcher* watcher, const std::string& app) {
+  static int count = 0;
+  const std::string name = "check-" + std::to_string(++count);
+  if (!client->Schedule(name, DueIn("0s"), AppMetadata(app)).ok()) return false;
+  const auto begin = steady_clock::now();
+  const auto trigger = watcher->Next();
+  const auto took = steady_clock::now() - begin;
+  if (!trigger.has_value() || trigger->name() != name) return false;
+  watcher->Answer(trigger->id());
+  INFO(std::chrono::duration_cast<milliseconds>(took).count() << " ms");
+  CHECK(took < kSoon);
+  return true;
+}
+
+TEST_CASE("a stream whose client does not read harms nobody, and loses nothing when it goes") {
+  constexpr size_t kJobs = 200;
+  SchedulerProcess scheduler({.port = 0, .flags = {"--max-stream-unsent-bytes=64KiB"}});
+  SchedulerClient client(scheduler.address());
+  // By itself gRPC would take megabytes before anybody reads.
+  grpc::ChannelArguments small_windows;
+  small_windows.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  small_windows.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  const auto stub = pb::Scheduler::NewStub(grpc::CreateCustomChannel(
+      scheduler.address(), grpc::InsecureChannelCredentials(), small_windows));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kWaitLimit * 2);
+  const auto stalled = stub->WatchJobs(&context);
+  REQUIRE(stalled->Write(WatchApp("app")));
+  Watcher good(scheduler.address(), WatchApp("app"));
+  Watcher other(scheduler.address(), WatchApp("other"));
+  const auto streams = [&] {
+    return Metric(scheduler.metrics_port(), "dapr_scheduler_sidecars_connected");
+  };
+  REQUIRE(Eventually([&] { return streams() == 3; }));
+
+  const std::string payload(32 * 1024, 'x');
+  std::set<std::string> names;
+  for (size_t i = 0; i < kJobs; ++i) {
+    REQUIRE(client.Schedule("job-" + std::to_string(i), WithText(DueIn("0s"), payload)).ok());
+    if (i % 20 == 0) REQUIRE(ServesOthers(&client, &other, "other"));
+  }
+  const auto take = [&](milliseconds limit) {
+    const auto trigger = good.Next(limit);
+    if (!trigger.has_value()) return false;
+    CHECK(names.insert(trigger->name()).second);
+    good.Answer(trigger->id());
+    return true;
+  };
+  // The stalled one keeps what it was sent, and a little more that waits to be.
+  while (take(kQuietTime)) {
+  }
+  CHECK(names.size() > kJobs / 2);
+  CHECK(names.size() < kJobs);
+  CHECK(ServesOthers(&client, &other, "other"));
+  CHECK(Http(scheduler.healthz_port(), "GET", "/readyz").status == 200);
+  context.TryCancel();
+  while (names.size() < kJobs && take(kWaitLimit)) {
+  }
+  CHECK(names.size() == kJobs);
+  CHECK(Eventually([&] { return client.Names().empty(); }));
+}
+
+TEST_CASE("a sidecar that is killed in a burst leaves its triggers to another within a second") {
+  constexpr size_t kJobs = 100;
+  SchedulerProcess scheduler;
+  SchedulerClient client(scheduler.address());
+  HttpApp hanging(0, [](const AppRequest&) { return AppReply{200, std::chrono::minutes(2)}; });
+  HttpApp working;
+  SidecarProcess first({.scheduler = scheduler.address(), .app_port = hanging.port()});
+  SidecarProcess second({.scheduler = scheduler.address(), .app_port = working.port()});
+  for (size_t i = 0; i < kJobs; ++i) {
+    REQUIRE(client.Schedule("job-" + std::to_string(i), WithDrop(DueIn("0s"))).ok());
+  }
+  REQUIRE(Eventually([&] { return hanging.job_count() + working.job_count() == kJobs; }));
+  REQUIRE(hanging.job_count() > kJobs / 4);
+  const absl::Time killed = absl::Now();
+  first.Kill();
+  REQUIRE(working.WaitForJobs(kJobs));
+  std::set<std::string> targets;
+  absl::Time last = absl::InfinitePast();
+  for (const AppRequest& request : working.jobs()) {
+    targets.insert(request.target);
+    last = std::max(last, request.arrived);
+  }
+  CHECK(targets.size() == kJobs);
+  CHECK(working.job_count() == kJobs);
+  CHECK(last - killed < absl::Seconds(1));
+  CHECK(Eventually([&] { return client.Names().empty(); }));
+}
+
+TEST_CASE("a watcher that comes and dies in a loop costs little and delays nobody") {
+  constexpr seconds kTime{5};
+  SchedulerProcess scheduler;
+  SchedulerClient client(scheduler.address());
+  Watcher other(scheduler.address(), WatchApp("other"));
+  REQUIRE(client.Schedule("job", WithDrop(DueIn("0s"))).ok());
+  const double cpu_before = Metric(scheduler.metrics_port(), "process_cpu_seconds_total");
+  const auto begin = steady_clock::now();
+  int came = 0;
+  int triggers = 0;
+  while (steady_clock::now() - begin < kTime) {
+    Watcher watcher(scheduler.address(), WatchApp("app"));
+    if (watcher.Next(milliseconds(20)).has_value()) ++triggers;
+    if (++came % 20 == 0) REQUIRE(ServesOthers(&client, &other, "other"));
+  }
+  const double cpu = Metric(scheduler.metrics_port(), "process_cpu_seconds_total") - cpu_before;
+  INFO("came " << came << " times, triggers " << triggers << ", CPU " << cpu << " s");
+  CHECK(came > 50);
+  CHECK(triggers >= 2);
+  // At once, again at once, then after pauses of 100 ms, 200 ms and so on.
+  CHECK(triggers <= 8);
+  CHECK(cpu < 0.3 * static_cast<double>(kTime.count()));
+  Watcher watcher(scheduler.address(), WatchApp("app"));
+  const auto trigger = watcher.Next();
+  REQUIRE(trigger.has_value());
+  watcher.Answer(trigger->id());
+  CHECK(Eventually([&] { return client.Names().empty(); }));
+}
+
+TEST_CASE("a thousand watchers come at once, and each gets what is its own") {
+  constexpr int kConnections = 100;
+  constexpr int kStreams = 10;  // of each connection
+  SchedulerProcess scheduler;
+  SchedulerClient client(scheduler.address());
+  Watcher other(scheduler.address(), WatchApp("other"));
+  std::atomic<int> right = 0;
+  std::vector<std::thread> threads;
+  for (int c = 0; c < kConnections; ++c) {
+    threads.emplace_back([&, c] {
+      const auto stub = scheduler.NewStub();
+      std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+      std::vector<
+          std::unique_ptr<grpc::ClientReaderWriter<pb::WatchJobsRequest, pb::WatchJobsResponse>>>
+          streams;
+      const auto app = [&](int s) { return "app-" + std::to_string(c * kStreams + s); };
+      for (int s = 0; s < kStreams; ++s) {
+        contexts.push_back(std::make_unique<grpc::ClientContext>());
+        contexts.back()->set_deadline(std::chrono::system_clock::now() + 3 * kWaitLimit);
+        streams.push_back(stub->WatchJobs(contexts.back().get()));
+        streams.back()->Write(WatchApp(app(s)));
+      }
+      for (int s = 0; s < kStreams; ++s) {
+        pb::WatchJobsResponse trigger;
+        if (streams[static_cast<size_t>(s)]->Read(&trigger) && trigger.name() == app(s)) ++right;
+      }
+      for (auto& context : contexts) context->TryCancel();
+      for (auto& stream : streams) stream->Finish();
+    });
+  }
+  for (int i = 0; i < 5; ++i) CHECK(ServesOthers(&client, &other, "other"));
+  for (int i = 0; i < kConnections * kStreams; ++i) {
+    const std::string app = "app-" + std::to_string(i);
+    CHECK(client.Schedule(app, DueIn("0s"), AppMetadata(app)).ok());
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(right == kConnections * kStreams);
+  CHECK(Eventually(
+      [&] { return Metric(scheduler.metrics_port(), "dapr_scheduler_sidecars_connected") == 1; }));
+  CHECK(ServesOthers(&client, &other, "other"));
+}
+
+// Sends bytes to a port, as far as it takes them, and goes away.
+void Send(uint16_t port, const std::string& bytes) {
+  boost::asio::io_context io;
+  boost::asio::ip::tcp::socket socket(io);
+  boost::system::error_code error;
+  socket.connect({boost::asio::ip::address_v4::loopback(), port}, error);
+  REQUIRE_FALSE(error);
+  boost::asio::write(socket, boost::asio::buffer(bytes), error);
+}
+
+TEST_CASE("garbage on any port ends its connection and nothing else") {
+  SchedulerProcess scheduler;
+  SchedulerClient client(scheduler.address());
+  Watcher other(scheduler.address(), WatchApp("other"));
+  const std::string preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  std::string noise;
+  for (uint32_t i = 0, x = 1; i < 100000; ++i) {
+    x = x * 1664525 + 1013904223;
+    noise += static_cast<char>(x >> 24);
+  }
+  const std::vector<std::string> garbage = {
+      "",
+      noise,
+      std::string(1 << 20, '\0'),
+      preface,
+      preface + noise,
+      // A settings frame whose length is a lie; a frame of an unknown type of the largest size.
+      preface + std::string("\xff\xff\xff\x04\x00\x00\x00\x00\x00", 9) + noise,
+      preface + std::string("\x00\x00\x00\x04\x00\x00\x00\x00\x00", 9) +
+          std::string("\xff\xff\xff\x77\xff\xff\xff\xff\xff", 9) + noise,
+      // A greeting of TLS.
+      std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11) + noise,
+      "GET /healthz HTTP/1.1\r\n",
+      "GET /" + std::string(100000, 'a') + " HTTP/1.1\r\n\r\n",
+      "POST /metrics HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n" + noise,
+      "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n" + noise,
+      "\r\n\r\n\r\n\r\n",
+  };
+  for (const uint16_t port :
+       {scheduler.port(), scheduler.healthz_port(), scheduler.metrics_port()}) {
+    for (const std::string& bytes : garbage) Send(port, bytes);
+  }
+  CHECK(ServesOthers(&client, &other, "other"));
+  for (const char* path : {"/healthz", "/readyz", "/livez"}) {
+    CHECK(Http(scheduler.healthz_port(), "GET", path).status == 200);
+  }
+  CHECK(Metric(scheduler.metrics_port(), "process_open_fds") > 0);
+  CHECK_FALSE(scheduler.process().Wait(milliseconds(0)).has_value());
+}
+
+TEST_CASE("a connection that is open on one side only is found, and its triggers go elsewhere") {
+  SchedulerProcess scheduler(
+      {.port = 0, .flags = {"--keepalive-time=300ms", "--keepalive-timeout=500ms"}});
+  SchedulerClient client(scheduler.address());
+  SilentProxy proxy(scheduler.port());
+  Watcher cut_off(proxy.address(), WatchApp("app"));
+  REQUIRE(client.Schedule("job", WithDrop(DueIn("0s"))).ok());
+  REQUIRE(cut_off.Next().has_value());
+  Watcher other(scheduler.address(), WatchApp("app"));
+  CHECK_FALSE(other.Next(kQuietTime).has_value());
+  proxy.FallSilent();
+  const auto begin = steady_clock::now();
+  const auto trigger = other.Next();
+  REQUIRE(trigger.has_value());
+  CHECK(trigger->name() == "job");
+  CHECK(steady_clock::now() - begin < seconds(3));
+  other.Answer(trigger->id());
+  CHECK(Eventually([&] { return client.Names().empty(); }));
+  CHECK(Metric(scheduler.metrics_port(), "dapr_scheduler_sidecars_connected") == 1);
+}
+
+}  // namespace
+}  // namespace belfry::integration
