@@ -9,6 +9,7 @@
 
 #include "tests/integration/http_app.h"
 #include "tests/integration/jobs_api.h"
+#include "tests/integration/scheduler_client.h"
 #include "tests/integration/scheduler_process.h"
 #include "tests/integration/sidecar_process.h"
 
@@ -79,6 +80,60 @@ TEST_CASE("apps of one name or one namespace do not see each other's jobs") {
     INFO(tenants.all[i]->label);
     CHECK(tenants.all[i]->Names() == NameList{"same", "same-too"});
   }
+}
+
+TEST_CASE("deletes by id prefix and by name prefix stay within their target, over the wire") {
+  SchedulerProcess scheduler;
+  SchedulerClient client(scheduler.address());
+  const auto actor = [](const std::string& type, const std::string& id, const std::string& ns) {
+    auto metadata = ActorMetadata(type, id);
+    metadata.set_namespace_(ns);
+    return metadata;
+  };
+  const auto schedule_all = [&] {
+    for (const char* ns : {"test", "test-1"}) {
+      for (const char* app : {"app", "app2", "ap"}) {
+        for (const char* name : {"job", "job-1"}) {
+          REQUIRE(client.Schedule(name, DueIn("1h"), AppMetadata(app, ns), true).ok());
+        }
+      }
+      for (const char* type : {"cat", "cat2"}) {
+        for (const char* id : {"1", "12", "2"}) {
+          REQUIRE(
+              client.Schedule(std::string("r") + id, DueIn("1h"), actor(type, id, ns), true).ok());
+        }
+      }
+    }
+  };
+  const NameList both = {"job", "job-1"};
+  const NameList all_ids = {"r1", "r12", "r2"};
+  schedule_all();
+
+  // An app id is compared whole, whatever is asked for.
+  for (const bool id_prefix_match : {true, false}) {
+    CHECK(client.DeleteByMetadata(AppMetadata("app", "test"), id_prefix_match).ok());
+    CHECK(client.Names(AppMetadata("app", "test")).empty());
+    CHECK(client.Names(AppMetadata("app2", "test")) == both);
+    CHECK(client.Names(AppMetadata("ap", "test")) == both);
+    CHECK(client.Names(AppMetadata("app", "test-1")) == both);
+    schedule_all();
+  }
+  CHECK(client.DeleteByNamePrefix(AppMetadata("ap", "test"), "job").ok());
+  CHECK(client.Names(AppMetadata("ap", "test")).empty());
+  CHECK(client.Names(AppMetadata("app", "test")) == both);
+  CHECK(client.Names(AppMetadata("ap", "test-1")) == both);
+  CHECK(client.DeleteByNamePrefix(AppMetadata("app", "test"), "job-").ok());
+  CHECK(client.Names(AppMetadata("app", "test")) == NameList{"job"});
+
+  CHECK(client.DeleteByMetadata(actor("cat", "1", "test"), true).ok());
+  CHECK(client.Names(actor("cat", "", "test")) == NameList{"r2"});
+  CHECK(client.Names(actor("cat2", "", "test")) == all_ids);
+  CHECK(client.Names(actor("cat", "", "test-1")) == all_ids);
+  // Without an id the type is the prefix, as with Dapr.
+  CHECK(client.DeleteByMetadata(actor("cat", "", "test"), true).ok());
+  CHECK(client.Names(actor("cat2", "", "test")).empty());
+  CHECK(client.Names(actor("cat", "", "test-1")) == all_ids);
+  CHECK(client.Names(AppMetadata("app2", "test")) == both);
 }
 
 TEST_CASE("triggers reach the app that they are for and no other") {
