@@ -30,6 +30,18 @@ class FuzzInput {
     return part;
   }
 
+  // As TakePart, with two bytes for the length, the higher one first.
+  std::string_view TakeLongPart() {
+    size_t length = 0;
+    for (int i = 0; i < 2 && !rest_.empty(); ++i) {
+      length = (length << 8) | static_cast<unsigned char>(rest_.front());
+      rest_.remove_prefix(1);
+    }
+    const std::string_view part = rest_.substr(0, length);
+    rest_.remove_prefix(part.size());
+    return part;
+  }
+
   // Up to eight bytes as a big-endian number; 0 at the end.
   uint64_t TakeNumber() {
     uint64_t number = 0;

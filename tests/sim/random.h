@@ -1,20 +1,29 @@
 #pragma once
 
-// Random: the one source of chance in a run. Gives the same numbers on every machine.
+// Random: the one source of chance in a run. Gives the same numbers on every machine. A fuzzer may
+// say what the first choices are.
 // Not thread-safe.
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace belfry::sim {
 
 class Random {
  public:
-  explicit Random(uint64_t seed) : state_(seed) {}
+  // `choices`, two bytes for each, come before what the seed gives; they are borrowed.
+  explicit Random(uint64_t seed, std::string_view choices = {}) : state_(seed), choices_(choices) {}
 
-  // SplitMix64.
+  // A choice, or SplitMix64.
   uint64_t Next() {
+    if (choices_.size() >= 2) {
+      const auto choice = static_cast<uint64_t>(static_cast<unsigned char>(choices_[0])) << 8 |
+                          static_cast<unsigned char>(choices_[1]);
+      choices_.remove_prefix(2);
+      return choice;
+    }
     state_ += 0x9e3779b97f4a7c15;
     uint64_t z = state_;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
@@ -38,6 +47,7 @@ class Random {
 
  private:
   uint64_t state_;
+  std::string_view choices_;
 };
 
 }  // namespace belfry::sim
