@@ -6,12 +6,13 @@ SEEDS ?= 100000
 SDKS ?= plain go python javascript java rust raw
 SDK_TARGETS := belfry-scheduler belfry-sidecar
 STORED ?= 1000000
+MINUTES ?= 30
 BENCH_TARGETS := belfry-scheduler belfry-sidecar belfry-bench belfry_slow_disk
 DEMO_TARGETS := belfry-scheduler belfry-sidecar belfry belfry-example-app
 
 .DEFAULT_GOAL := help
 .PHONY: help deps deps-dev configure build test test-sdk demo format format-check layering lint asan \
-        tsan tidy fuzz sim bench bench-quick ci clean
+        tsan tidy fuzz sim soak bench bench-quick ci clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +75,10 @@ fuzz: deps-dev ## Run each fuzz target for SECONDS=60 (build/fuzz)
 	cmake --preset fuzz
 	cmake --build --preset fuzz
 	tests/fuzz/run.sh build/fuzz $(SECONDS)
+
+soak: configure ## Run at half load with faults for MINUTES=30, and look whether anything grows (build/soak)
+	cmake --build --preset release --target $(SDK_TARGETS)
+	python3 -B tests/soak/soak.py build/release/bin build/soak --minutes=$(MINUTES)
 
 bench: configure ## Measure against the limits of the machine, with STORED=1000000 jobs (build/bench)
 	cmake --build --preset release --target $(BENCH_TARGETS)

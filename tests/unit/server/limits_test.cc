@@ -139,7 +139,7 @@ TEST_CASE("one stream may name so many targets and limits") {
   CHECK(good.Next().name() == "a");
 }
 
-TEST_CASE("a stream has so many triggers unanswered; the rest waits and nothing is refused") {
+TEST_CASE("a stream has so many triggers unanswered, the rest waits and nothing is refused") {
   Limits limits;
   limits.max_in_flight = 1;
   RunningServer server(limits);
