@@ -20,7 +20,7 @@ bool Health::Live() const { return loop_->firing().since_turn < limits_.max_loop
 
 std::string Health::WhyNotReady() const {
   if (!serving_.load()) return "it does not serve";
-  const SchedulerLoop::Firing firing = loop_->firing();
+  const Firing firing = loop_->firing();
   if (firing.since_turn >= limits_.max_loop_stall) {
     return fmt::format("the loop has not turned for {}", absl::FormatDuration(firing.since_turn));
   }
@@ -54,7 +54,7 @@ HttpReply AnswerMetrics(const ServerMetrics& metrics) {
 }
 
 std::vector<prometheus::MetricFamily> FiringMetrics(const SchedulerLoop& loop) {
-  const SchedulerLoop::Firing firing = loop.firing();
+  const Firing firing = loop.firing();
   return {
       Seconds("belfry_scheduler_turn_age_seconds", "Time since the loop last finished a turn",
               firing.since_turn),

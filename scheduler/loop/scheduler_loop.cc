@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <limits>
 #include <thread>
 #include <utility>
 
@@ -12,6 +11,7 @@
 #include "scheduler/base/status_macros.h"
 #include "scheduler/engine/engine.h"
 #include "scheduler/loop/clock_watch.h"
+#include "scheduler/loop/firing_state.h"
 #include "scheduler/loop/job_reader.h"
 #include "scheduler/loop/mailbox.h"
 #include "scheduler/loop/syncer.h"
@@ -40,11 +40,10 @@ class SchedulerLoop::Impl {
         clock_(clock),
         options_(std::move(options)),
         engine_(store, options_.limits),
+        firing_(clock),
         mailbox_(options_.limits),
         syncer_(store, clock, options_.max_unsynced,
-                [this](const absl::Status& status) { Fatal(status); }) {
-    NoteTurn();
-  }
+                [this](const absl::Status& status) { Fatal(status); }) {}
 
   ~Impl() { Stop().IgnoreError(); }
 
@@ -144,9 +143,9 @@ class SchedulerLoop::Impl {
       engine_.RunDue(now, monotonic);
     }
     const absl::Status written = Write();
-    NoteFiring(now, monotonic, IsHeld(written));
+    firing_.NoteDecisions(engine_, now, monotonic, IsHeld(written));
     if (KeepHolding(written)) {
-      NoteTurn();
+      firing_.NoteTurn();
       return kWriteRetryPause;
     }
     if (!written.ok()) {
@@ -157,7 +156,7 @@ class SchedulerLoop::Impl {
       return absl::ZeroDuration();
     }
     CarryOut(engine_.Release(now));
-    NoteTurn();
+    firing_.NoteTurn();
     return SleepTime();
   }
 
@@ -176,17 +175,7 @@ class SchedulerLoop::Impl {
   bool RunSyncer() { return syncer_.RunOnce(); }
   const Engine& engine() const { return engine_; }
 
-  Firing firing() const {
-    const absl::Duration now = clock_->Monotonic();
-    const int64_t stuck = stuck_since_ns_.load();
-    const int64_t oldest = oldest_due_ns_.load();
-    Firing firing{now - absl::Nanoseconds(last_turn_ns_.load()), {}, {}};
-    if (stuck != kNever) firing.stuck = now - absl::Nanoseconds(stuck);
-    if (oldest != kNever) {
-      firing.backlog = std::max(clock_->Now() - absl::FromUnixNanos(oldest), absl::ZeroDuration());
-    }
-    return firing;
-  }
+  Firing firing() const { return firing_.Read(); }
 
  private:
   // Sees to it that a list is answered and counted down, even if its task is dropped.
@@ -397,26 +386,6 @@ class SchedulerLoop::Impl {
     return now;
   }
 
-  void NoteTurn() { last_turn_ns_ = absl::ToInt64Nanoseconds(clock_->Monotonic()); }
-
-  // Publishes what health is derived from. `held`: the turn's batch could not be written yet, so
-  // that nothing of it is carried out.
-  void NoteFiring(absl::Time now, absl::Duration monotonic, bool held) {
-    const std::optional<absl::Time> oldest = engine_.OldestDue();
-    std::optional<absl::Duration> stuck = engine_.StuckSince();
-    if (!held) {
-      held_since_.reset();
-    } else {
-      if (!held_since_.has_value()) held_since_ = monotonic;
-      const bool due = engine_.HasReady() || (oldest.has_value() && *oldest <= now);
-      if (due) stuck = std::min(stuck.value_or(*held_since_), *held_since_);
-    }
-    stuck_since_ns_ = stuck.has_value() ? absl::ToInt64Nanoseconds(*stuck) : kNever;
-    oldest_due_ns_ = oldest.has_value() ? absl::ToUnixNanos(*oldest) : kNever;
-  }
-
-  static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
-
   // Constant after construction.
   Store* const store_;
   Clock* const clock_;
@@ -428,11 +397,11 @@ class SchedulerLoop::Impl {
   ClockWatch clock_watch_;
   bool holding_ = false;                     // a batch waits to be written again
   std::optional<absl::Duration> stop_seen_;  // while holding: when the loop began to stop
-  std::optional<absl::Duration> held_since_;
   bool failed_ = false;
   std::thread thread_;
 
   // Provide their own synchronisation.
+  FiringState firing_;
   Mailbox mailbox_;
   Syncer syncer_;
   TaskRunner loaders_;   // jobs about to be delivered
@@ -440,9 +409,6 @@ class SchedulerLoop::Impl {
   TaskRunner listers_;   // ListJobs
   std::atomic<size_t> pending_lists_{0};
   std::atomic<WatcherId> last_watcher_id_{0};
-  std::atomic<int64_t> last_turn_ns_{0};
-  std::atomic<int64_t> stuck_since_ns_{kNever};  // monotonic
-  std::atomic<int64_t> oldest_due_ns_{kNever};   // wall clock
   std::atomic<bool> fatal_{false};
 
   mutable Mutex deletes_mutex_;
@@ -533,6 +499,6 @@ bool SchedulerLoop::RunReader(Reader reader) { return impl_->RunReader(reader); 
 bool SchedulerLoop::RunSyncer() { return impl_->RunSyncer(); }
 void SchedulerLoop::CheckInvariants() const { impl_->engine().CheckInvariants(); }
 size_t SchedulerLoop::resident_count() const { return impl_->engine().resident_count(); }
-SchedulerLoop::Firing SchedulerLoop::firing() const { return impl_->firing(); }
+Firing SchedulerLoop::firing() const { return impl_->firing(); }
 
 }  // namespace belfry

@@ -22,6 +22,7 @@
 #include "scheduler/engine/watcher.h"
 #include "scheduler/job/job_key.h"
 #include "scheduler/job/job_spec.h"
+#include "scheduler/loop/firing.h"
 #include "scheduler/store/store.h"
 
 namespace belfry {
@@ -115,15 +116,6 @@ class SchedulerLoop {
   size_t resident_count() const;
 
   // What health is derived from; any thread.
-  struct Firing {
-    // Monotonic time since the loop last finished a turn.
-    absl::Duration since_turn;
-    // For how long jobs could have been fired, and nothing went on; zero if all is well. Jobs that
-    // wait for a watcher, for room or for a slot are not meant, nor those behind others.
-    absl::Duration stuck;
-    // How late the oldest job is that can be started now; zero if there is none.
-    absl::Duration backlog;
-  };
   Firing firing() const;
 
  private:
