@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/tls/key_source.h"
 #include "grpcpp/security/server_credentials.h"
 #include "prometheus/metric_family.h"
 #include "scheduler/base/clock.h"
-#include "tls/key_source.h"
 
 namespace belfry::server {
 

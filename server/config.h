@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "tls/key_material.h"
+#include "client/tls/key_material.h"
 #include "scheduler/base/limits.h"
 
 namespace belfry::server {

@@ -4,8 +4,8 @@
 
 #include <memory>
 
+#include "client/tls/key_source.h"
 #include "grpcpp/security/server_credentials.h"
-#include "tls/key_source.h"
 
 namespace belfry::server {
 

@@ -10,8 +10,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "belfry/tls.h"
+#include "client/tls/key_source.h"
 #include "grpcpp/security/credentials.h"
-#include "tls/key_source.h"
 
 namespace belfry::client {
 

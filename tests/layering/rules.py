@@ -4,14 +4,14 @@ A module is a set of path prefixes. Of several that match a path, the longest wi
 """
 
 # Folders whose includes are checked; paths are relative to the project's root.
-SOURCE_FOLDERS = ("proto", "tls", "scheduler", "storage", "server", "client", "tests")
+SOURCE_FOLDERS = ("proto", "scheduler", "storage", "server", "client", "tests")
 
 MODULES = {
     # Generated from proto/; named as they are included.
     "wire": ("dapr/proto/",),
     "records": ("belfry/storage/",),
     # Keys and certificates in files: both ends of a connection have them.
-    "tls": ("tls/",),
+    "tls": ("client/tls/",),
     # The core. Its three lowest folders are named apart because `belfry next` uses them.
     "base": ("scheduler/base/",),
     "schedule": ("scheduler/schedule/", "scheduler/job/"),

@@ -177,8 +177,8 @@ class RunningServer {
   SystemClock clock_;
   BlockingStore store_;
   ServerMetrics metrics_;
-  OpenStreams streams_;
   const Access access_;
+  OpenStreams streams_;
   std::unique_ptr<SchedulerLoop> loop_;
   std::unique_ptr<SchedulerService> service_;
   std::unique_ptr<GrpcServer> grpc_;

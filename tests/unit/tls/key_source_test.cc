@@ -1,4 +1,4 @@
-#include "tls/key_source.h"
+#include "client/tls/key_source.h"
 
 #include <catch2/catch.hpp>
 #include <filesystem>

@@ -1,4 +1,4 @@
-#include "tls/key_material.h"
+#include "client/tls/key_material.h"
 
 #include <openssl/bio.h>
 #include <openssl/bn.h>

@@ -12,7 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "tls/key_material.h"
+#include "client/tls/key_material.h"
 
 namespace belfry::tls {
 
