@@ -10,5 +10,5 @@ fi
 options=-i
 [ "${1:-}" != --check ] || options='--dry-run -Werror'
 # shellcheck disable=SC2086  # a list of words
-find tls scheduler storage server client tests \( -name '*.h' -o -name '*.cc' \) -print0 |
+find scheduler storage server client tests \( -name '*.h' -o -name '*.cc' \) -print0 |
   xargs -0 -r "$formatter" $options
