@@ -26,7 +26,8 @@ ServerMetrics::ServerMetrics()
       failed_(AddPair("dapr_scheduler_jobs_failed_total",
                       "Triggers that were answered with failure, each attempt by itself")),
       undelivered_(AddPair("dapr_scheduler_jobs_undelivered_total",
-                           "Triggers whose stream ended before they were answered")),
+                           "Jobs that came due while nobody was connected, and triggers whose "
+                           "stream ended before they were answered")),
       bulk_deleted_(CounterFamily("dapr_scheduler_jobs_bulk_deleted_total",
                                   "Deletes of many jobs at once, counted by request"),
                     {}),

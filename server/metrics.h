@@ -43,6 +43,10 @@ class ServerMetrics {
   void JobFailed(TargetKind kind, absl::Duration latency);
   // A trigger's stream ended before the answer.
   void JobUndelivered(TargetKind kind) { For(undelivered_, kind).Increment(); }
+  // Jobs came due while nobody was connected to receive them.
+  void JobsUnreceived(TargetKind kind, size_t count) {
+    For(undelivered_, kind).Increment(static_cast<double>(count));
+  }
 
   void SidecarConnected() { connected_.Get().Increment(); }
   void SidecarDisconnected() { connected_.Get().Decrement(); }

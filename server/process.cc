@@ -112,6 +112,9 @@ absl::Status Scheduler::OpenStore() {
     EndNow("the store failed: " + status.ToString());
   };
   options.on_clock_step = [this](absl::Duration by) { metrics_.ClockStepped(by); };
+  options.on_unreceived = [this](TargetKind kind, size_t count) {
+    metrics_.JobsUnreceived(kind, count);
+  };
   ASSIGN_OR_RETURN(loop_, SchedulerLoop::Open(store_.get(), &clock_, std::move(options)));
   return absl::OkStatus();
 }

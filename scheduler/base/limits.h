@@ -43,6 +43,8 @@ inline constexpr size_t kPacedAnswers = 256;
 inline constexpr size_t kScanEntries = 4096;
 inline constexpr size_t kRefillBelow = 2048;
 inline constexpr size_t kMaxWindowEntries = 16384;
+// Index entries read at once to count what came due for a group that nobody receives.
+inline constexpr size_t kOfflineCountEntries = 1024;
 
 // Triggers started by one turn, in all and for one group before the next group has its turn.
 inline constexpr size_t kMaxTriggersPerTurn = 1024;

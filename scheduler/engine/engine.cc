@@ -89,6 +89,8 @@ absl::Status Engine::RecoverGroups() {
     Group& group = AddGroup(EnsureTarget(parts->target), std::string(key),
                             std::move(parts->concurrency_key), record.group_id());
     group.mark = DecodeInstant(record.mark());
+    offline_.Remove(group.id);
+    offline_.Add(group.id, group.mark);
     return true;
   }));
   return status;
@@ -113,6 +115,7 @@ void Engine::RunDue(absl::Time now, absl::Duration monotonic) {
   TakeBackOverdue(now);
   RefreshTouched();
   firing_.BeginTurn(monotonic, loading_ > 0);
+  if (const auto scan = offline_.NextScan(now); scan.has_value()) effects_.scans.push_back(*scan);
 
   std::vector<uint32_t> due;
   while (!due_targets_.empty() && due_targets_.front().time <= now) {
@@ -209,6 +212,7 @@ void Engine::CheckJobs() const {
   for (const auto& [id, group] : groups_) {
     positions += group->in_flight.size();
     CHECK(group->window.open() == registry_.HasWatchers(group->target_id)) << "group " << id;
+    CHECK(group->window.open() != offline_.Contains(id)) << "group " << id;
     if (group->window.open()) CHECK(group->mark <= group->window.Lowest().time) << "group " << id;
   }
   CHECK(positions == in_flight_.size()) << positions << " positions in flight";

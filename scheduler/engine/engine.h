@@ -42,6 +42,7 @@
 #include "scheduler/engine/events.h"
 #include "scheduler/engine/firing_watch.h"
 #include "scheduler/engine/job_counts.h"
+#include "scheduler/engine/offline_count.h"
 #include "scheduler/engine/trigger_queue.h"
 #include "scheduler/engine/watch_registry.h"
 #include "scheduler/engine/window.h"
@@ -163,6 +164,11 @@ class Engine {
   Group* FindGroup(const std::string& group_key);
   Group* FindGroup(uint32_t id);
   Group& GroupOf(uint32_t id);
+  void OpenWindow(Group& group);
+  // The group's last watcher has gone.
+  void CloseWindow(Group& group, absl::Time now);
+  // Jobs of a group came due that nobody receives.
+  void CountUnreceived(const Group& group, size_t count);
   // An entry whose time is before `now` waits behind what was queued before `now`.
   void AddEntry(Group& group, Position position, absl::Time now);
   void Forget(Group& group, uint64_t job_id);
@@ -227,6 +233,7 @@ class Engine {
 
   WatchRegistry registry_;
   ConcurrencyLimits limits_;
+  OfflineCount offline_;                               // of the groups whose windows are closed
   absl::flat_hash_map<uint64_t, InFlight> in_flight_;  // by job id
   std::vector<uint64_t> ready_;
   size_t loading_ = 0;

@@ -33,7 +33,7 @@ void Engine::On(AddWatcherEvent& event, absl::Time) {
     Touch(target);
     for (uint32_t group_id : target.groups) {
       Group& group = GroupOf(group_id);
-      if (!group.window.open()) group.window.Open(group.mark);
+      if (!group.window.open()) OpenWindow(group);
       Touch(group);
     }
   }
@@ -56,7 +56,7 @@ void Engine::On(RemoveWatcherEvent& event, absl::Time now) {
     if (registry_.HasWatchers(id)) continue;
     for (uint32_t group_id : target.groups) {
       Group& group = GroupOf(group_id);
-      if (group.window.open()) group.window.Close();
+      if (group.window.open()) CloseWindow(group, now);
       Touch(group);
     }
   }
@@ -81,9 +81,14 @@ void Engine::TouchTargetsOf(WatcherId id) {
   for (uint32_t target : *targets) Touch(*targets_.at(target));
 }
 
-void Engine::On(ScanResult& event, absl::Time) {
+void Engine::On(ScanResult& event, absl::Time now) {
   firing_.ScannerTold();
   Group* const group = FindGroup(event.group_id);
+  if (event.counts_only) {
+    const size_t count = offline_.Take(event, now);
+    if (group != nullptr) CountUnreceived(*group, count);
+    return;
+  }
   if (group == nullptr) return;
   group->window.Fill(event, [this](uint64_t id) { return in_flight_.contains(id); });
   Touch(*group);

@@ -48,7 +48,7 @@ absl::StatusOr<Engine::Group*> Engine::EnsureGroup(const TargetKey& target_key,
                     target_key.name, limit_values_.max_concurrency_keys));
   }
   Group& group = AddGroup(target, std::move(group_key), concurrency_key, NewGroupId());
-  if (registry_.HasWatchers(target.id)) group.window.Open(group.mark);
+  if (registry_.HasWatchers(target.id)) OpenWindow(group);
   return &group;
 }
 
@@ -64,9 +64,28 @@ Engine::Group& Engine::AddGroup(Target& target, std::string group_key, std::stri
   }
   Group& result = *group;
   target.groups.insert(id);
+  offline_.AddEmpty(id);
   group_ids_[result.key] = id;
   groups_[id] = std::move(group);
   return result;
+}
+
+void Engine::OpenWindow(Group& group) {
+  group.window.Open(group.mark);
+  offline_.Remove(group.id);
+}
+
+void Engine::CloseWindow(Group& group, absl::Time now) {
+  group.window.Close();
+  // What was due before was received or waited for room: streams that end tell of the former.
+  offline_.Add(group.id, now);
+}
+
+void Engine::CountUnreceived(const Group& group, size_t count) {
+  if (count == 0) return;
+  const auto key = DecodeTargetKey(TargetOf(group).key);
+  CHECK(key.has_value()) << "group " << group.id;
+  effects_.unreceived.push_back({key->kind, count});
 }
 
 Engine::Group* Engine::FindGroup(const std::string& group_key) {
@@ -88,6 +107,7 @@ void Engine::AddEntry(Group& group, Position position, absl::Time now) {
     batch_.PutGroup(group.key, group.id, group.mark);
   }
   group.window.Add(position, now);
+  if (offline_.Note(group.id, position)) CountUnreceived(group, 1);
   Touch(group);
 }
 

@@ -160,6 +160,12 @@ struct GivenUp {
   uint64_t trigger_id = 0;
 };
 
+// Jobs that came due while nobody was connected to receive them.
+struct UnreceivedJobs {
+  TargetKind kind = TargetKind::kApp;
+  size_t count = 0;
+};
+
 // What a turn brings about. The rule that matters: nothing of this may be done before the turn's
 // batch is written, and no answer may be given before everything written so far is durable.
 struct Effects {
@@ -169,6 +175,7 @@ struct Effects {
   std::vector<ScanRequest> scans;
   std::vector<LoadRequest> loads;
   std::vector<PurgeRequest> purges;
+  std::vector<UnreceivedJobs> unreceived;
   bool prefix_deletes_changed = false;
 };
 

@@ -28,6 +28,7 @@ struct ScanRequest {
   uint64_t generation = 0;  // tells apart scans before and after a window was closed
   Position from;
   size_t limit = 0;
+  bool counts_only = false;  // for OfflineCount, not for a window
 };
 
 struct ScanResult {
@@ -35,6 +36,7 @@ struct ScanResult {
   uint64_t generation = 0;
   std::vector<Position> entries;
   bool reached_end = false;  // there are no entries after these
+  bool counts_only = false;  // as in the request
 };
 
 class Window {

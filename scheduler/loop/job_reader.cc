@@ -28,6 +28,7 @@ absl::StatusOr<ScanResult> ScanIndex(const Store& store, const ScanRequest& requ
   ScanResult result;
   result.group_id = request.group_id;
   result.generation = request.generation;
+  result.counts_only = request.counts_only;
   result.reached_end = true;
   const KeyRange range{Table::kDue, EncodeDue(request.group_id, request.from),
                        PrefixEnd(EncodeDuePrefix(request.group_id))};

@@ -253,6 +253,9 @@ class SchedulerLoop::Impl {
     if (effects.prefix_deletes_changed) PublishDeletes();
     for (const GivenUp& late : effects.given_up) late.watcher->GiveUp(late.trigger_id);
     for (Send& send : effects.sends) send.watcher->Send(std::move(send.message));
+    for (const UnreceivedJobs& jobs : effects.unreceived) {
+      if (options_.on_unreceived) options_.on_unreceived(jobs.kind, jobs.count);
+    }
     for (const ScanRequest& scan : effects.scans) {
       scanners_.Submit([this, scan] { Scan(scan); });
     }

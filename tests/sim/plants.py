@@ -215,8 +215,8 @@ PLANTS = (
         (
             (
                 DELIVERY,
-                "if (!group.window.open()) group.window.Open(group.mark);\n      Touch(group);",
-                "if (!group.window.open()) group.window.Open(group.mark);\n"
+                "if (!group.window.open()) OpenWindow(group);\n      Touch(group);",
+                "if (!group.window.open()) OpenWindow(group);\n"
                 "      if (!PLANTED) Touch(group);",
             ),
         ),

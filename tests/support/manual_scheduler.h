@@ -92,6 +92,7 @@ class ManualScheduler {
   std::unique_ptr<SchedulerLoop> loop;
   absl::Status fatal;
   std::vector<absl::Duration> clock_steps;  // that the loop has told of
+  size_t unreceived = 0;                    // jobs that the loop has told of
 
  private:
   void Open();

@@ -86,6 +86,47 @@ TEST_CASE("a job due while nobody is connected arrives when somebody connects") 
   REQUIRE(watcher->triggers.size() == 1);
 }
 
+TEST_CASE("jobs that come due while nobody is connected are counted when they do, each once") {
+  ManualScheduler scheduler;
+  REQUIRE(scheduler.Schedule("now", {.due_time = "0s"}).ok());
+  REQUIRE(scheduler.Schedule("often", {.schedule = "@every 1s"}).ok());
+  REQUIRE(scheduler.Schedule("late", {.due_time = "1h"}).ok());
+  REQUIRE(scheduler.unreceived == 1);
+  scheduler.Advance(absl::Seconds(1));
+  REQUIRE(scheduler.unreceived == 2);
+  REQUIRE(scheduler.loop->resident_count() == 0);
+  scheduler.Advance(absl::Minutes(59));
+  REQUIRE(scheduler.unreceived == 2);
+  scheduler.Advance(absl::Minutes(1));
+  REQUIRE(scheduler.unreceived == 3);
+  // As with the reference, a restart finds them due again.
+  scheduler.Kill();
+  REQUIRE(scheduler.unreceived == 6);
+  auto watcher = scheduler.Watch();
+  REQUIRE(watcher->triggers.size() == 3);
+  scheduler.Advance(absl::Seconds(1));
+  REQUIRE(scheduler.unreceived == 6);
+  // What a stream leaves behind is told of by the stream; later jobs count again.
+  scheduler.Unwatch(*watcher);
+  scheduler.Advance(absl::Seconds(1));
+  REQUIRE(scheduler.unreceived == 6);
+  REQUIRE(scheduler.Schedule("again", {.due_time = "1s"}).ok());
+  scheduler.Advance(absl::Seconds(2));
+  REQUIRE(scheduler.unreceived == 7);
+}
+
+TEST_CASE("a large backlog is counted in slices and held nowhere") {
+  ManualScheduler scheduler;
+  const size_t count = kOfflineCountEntries * 2 + 10;
+  for (size_t i = 0; i < count; ++i) {
+    REQUIRE(scheduler.Schedule("job-" + std::to_string(i), {.due_time = "1m"}).ok());
+  }
+  REQUIRE(scheduler.unreceived == 0);
+  scheduler.Advance(absl::Minutes(1));
+  REQUIRE(scheduler.unreceived == count);
+  REQUIRE(scheduler.loop->resident_count() == 0);
+}
+
 TEST_CASE("triggers of a stream that ends go to another at once and cost no attempt") {
   ManualScheduler scheduler;
   auto first = scheduler.Watch();

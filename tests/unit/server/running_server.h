@@ -61,6 +61,9 @@ class RunningServer {
       : access_(std::move(access)), streams_(limits.max_streams) {
     LoopOptions options;
     options.limits = limits;
+    options.on_unreceived = [this](TargetKind kind, size_t count) {
+      metrics_.JobsUnreceived(kind, count);
+    };
     auto loop = SchedulerLoop::Open(&store_, &clock_, std::move(options));
     REQUIRE(loop.ok());
     loop_ = std::move(loop).value();

@@ -167,6 +167,20 @@ TEST_CASE("the triggers of a stream that ends go to another one") {
   CHECK(EventuallyHasSample(server, "dapr_scheduler_sidecars_connected", "1"));
 }
 
+TEST_CASE("a job that comes due while nobody is connected counts as undelivered, once") {
+  RunningServer server;
+  REQUIRE(server.Schedule(JobRequest("j", AppMetadata(), "0s")).ok());
+  REQUIRE(server.Schedule(JobRequest("later", AppMetadata(), "1h")).ok());
+  CHECK(EventuallyHasSample(server, "dapr_scheduler_jobs_undelivered_total{type=\"job\"}", "1"));
+  TestWatcher watcher(server);
+  watcher.Begin();
+  const pb::WatchJobsResponse trigger = watcher.Next();
+  CHECK(trigger.name() == "j");
+  watcher.Answer(trigger.id(), pb::SUCCESS);
+  CHECK(EventuallyHasSample(server, "dapr_scheduler_jobs_triggered_total{type=\"job\"}", "1"));
+  CHECK(EventuallyHasSample(server, "dapr_scheduler_jobs_undelivered_total{type=\"job\"}", "1"));
+}
+
 TEST_CASE("a stream must begin with what it watches") {
   RunningServer server;
   TestWatcher watcher(server);
