@@ -8,6 +8,7 @@
 #include <map>
 
 #include "client/sidecar/config_flags.h"
+#include "client/sidecar/config_limits.h"
 #include "client/sidecar/config_values.h"
 
 namespace belfry::sidecar {
@@ -31,12 +32,6 @@ std::string CheckRefused(const RawFlags& raw) {
         "files; give --tls-cert-file, --tls-key-file and --tls-ca-file, or leave the flag out and "
         "secure the network between sidecars and schedulers",
         raw.enable_mtls ? "--enable-mtls" : "--sentry-address");
-  }
-  if (raw.app_protocol == "h2c") {
-    return "--app-protocol h2c: HTTP/2 to the app is not available, use http";
-  }
-  if (!raw.unix_domain_socket.empty()) {
-    return "--unix-domain-socket: not available, use --dapr-listen-addresses";
   }
   return "";
 }
@@ -94,25 +89,18 @@ std::string CheckApp(const RawFlags& raw, Config* config) {
     return fmt::format("--app-id \"{}\": may not contain a dot", config->app_id);
   }
   const std::string_view protocol = raw.app_protocol;
-  if (!protocol.empty() && protocol != "http" && protocol != "https" && protocol != "grpc" &&
-      protocol != "grpcs") {
-    return fmt::format("--app-protocol \"{}\": must be http, https, grpc or grpcs", protocol);
+  if (!protocol.empty() && protocol != "http" && protocol != "https" && protocol != "h2c" &&
+      protocol != "grpc" && protocol != "grpcs") {
+    return fmt::format("--app-protocol \"{}\": must be http, https, h2c, grpc or grpcs", protocol);
   }
+  config->app_http2 = protocol == "h2c";
+  if (config->app_http2 && raw.app_ssl) return "--app-ssl: not with --app-protocol h2c";
   config->app_protocol = protocol.starts_with("grpc") ? AppProtocol::kGrpc : AppProtocol::kHttp;
   config->app_tls = raw.app_ssl || protocol.ends_with('s');
   if (!raw.app_channel_address.empty()) {
     config->app_channel_address = WithoutBrackets(raw.app_channel_address);
   }
   config->app_max_concurrency = raw.app_max_concurrency;
-  if (!raw.app_request_timeout.empty()) {
-    absl::Duration timeout;
-    if (!absl::ParseDuration(raw.app_request_timeout, &timeout) ||
-        timeout <= absl::ZeroDuration()) {
-      return fmt::format("--app-request-timeout \"{}\": not a duration above 0, such as 90s",
-                         raw.app_request_timeout);
-    }
-    config->app_request_timeout = timeout;
-  }
   return "";
 }
 
@@ -210,6 +198,7 @@ void TakeRest(const RawFlags& raw, Config* config) {
   for (std::string& address : SplitLists(raw.listen_addresses)) {
     config->listen_addresses.push_back(WithoutBrackets(std::move(address)));
   }
+  config->unix_socket_directory = raw.unix_domain_socket;
   config->public_listen_address = WithoutBrackets(raw.public_listen_address);
   config->internal_listen_address = WithoutBrackets(raw.internal_listen_address);
   config->enable_metrics = raw.enable_metrics;
@@ -231,6 +220,7 @@ std::string Check(const FlagSet& flags, Config* config) {
            CheckPorts(raw, flags.Given("metrics-port"), config),
            CheckAppHealth(raw, config),
            CheckSizes(flags, config),
+           CheckLimits(raw, config),
            CheckLogLevel(raw, config),
            CheckScheduler(raw, flags.Given("scheduler-host-address"), config),
            CheckTlsFlags(raw, config),

@@ -10,11 +10,24 @@
 
 #include "absl/time/time.h"
 #include "belfry/tls.h"
+#include "client/sidecar/limits.h"
 
 namespace belfry::sidecar {
 
 enum class AppProtocol { kHttp, kGrpc };
 enum class LogLevel { kDebug, kInfo, kWarn, kError, kFatal };
+
+// What clients of the HTTP and the gRPC API may do at the same time, and how long it may take; see
+// limits.h.
+struct ServerLimits {
+  int max_connections = kMaxHttpConnections;
+  int max_streams = kMaxHttp2Streams;
+  int max_scheduler_calls = kMaxSchedulerCalls;
+  absl::Duration header_timeout = kHttpHeaderTimeout;
+  absl::Duration body_timeout = kHttpBodyTimeout;
+  absl::Duration write_timeout = kHttpWriteTimeout;
+  absl::Duration idle_timeout = kHttpIdleTimeout;
+};
 
 // What the sidecar runs with. Immutable once it runs.
 struct Config {
@@ -22,6 +35,8 @@ struct Config {
   // 0 means that there is no app: jobs can be managed, triggers fail.
   int app_port = 0;
   AppProtocol app_protocol = AppProtocol::kHttp;
+  // Whether an HTTP app speaks HTTP/2 without TLS, and only that.
+  bool app_http2 = false;
   // Whether the app speaks TLS; its certificate is not looked at.
   bool app_tls = false;
   std::string app_channel_address = "127.0.0.1";
@@ -35,6 +50,9 @@ struct Config {
   int grpc_port = 50001;
   // Where both listen; empty means everywhere.
   std::vector<std::string> listen_addresses;
+  // If not empty, both listen on Unix sockets in this directory and on no port:
+  // dapr-<app id>-http.socket and dapr-<app id>-grpc.socket.
+  std::string unix_socket_directory;
   // A further HTTP port for health and metadata only; -1 means none.
   int public_port = -1;
   std::string public_listen_address;
@@ -57,6 +75,7 @@ struct Config {
 
   std::size_t max_body_bytes = std::size_t{4} << 20;
   std::size_t read_buffer_bytes = std::size_t{4} << 10;
+  ServerLimits limits;
 
   bool enable_app_health_check = false;
   std::string app_health_check_path = "/healthz";

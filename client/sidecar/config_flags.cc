@@ -63,6 +63,7 @@ std::vector<std::string> Normalized(const std::vector<std::string>& args) {
 FlagSet::FlagSet() : app_("Dapr Jobs API sidecar of Belfry", "belfry-sidecar") {
   DeclareApp();
   DeclareServers();
+  DeclareLimits();
   DeclareRest();
   for (const std::string_view flag : kIgnoredFlags) List(flag, ignored_, "means nothing to jobs");
   for (const std::string_view flag : kIgnoredSwitches) {
@@ -112,12 +113,10 @@ void FlagSet::Switch(std::string_view flag, bool& target, const std::string& hel
 void FlagSet::DeclareApp() {
   Value("app-id", raw_.app_id, "id of the app; also as APP_ID");
   Value("app-port", raw_.app_port, "port of the app; none means no app");
-  Value("app-protocol", raw_.app_protocol, "http, https, grpc or grpcs (http)");
+  Value("app-protocol", raw_.app_protocol, "http, https, h2c, grpc or grpcs (http)");
   Value("app-channel-address", raw_.app_channel_address, "host of the app (127.0.0.1)");
   Value("app-max-concurrency", raw_.app_max_concurrency,
         "calls to the app at the same time (-1: no limit)");
-  Value("app-request-timeout", raw_.app_request_timeout,
-        "time limit for a job's delivery, such as 90s (none)");
   Switch("enable-app-health-check", raw_.enable_app_health_check, "probe the app's health");
   Value("app-health-check-path", raw_.app_health_check_path, "path for HTTP apps (/healthz)");
   Value("app-health-probe-interval", raw_.app_health_probe_interval, "seconds (5)");
@@ -145,7 +144,25 @@ void FlagSet::DeclareServers() {
   Value("metrics-port", raw_.metrics_port, "port of the metrics (9090)");
   Value("metrics-listen-address", raw_.metrics_listen_address, "where they listen (0.0.0.0)");
   Value("ports-file", raw_.ports_file, "JSON file to write the actual ports to");
-  Value("unix-domain-socket", raw_.unix_domain_socket, "not available");
+  Value("unix-domain-socket", raw_.unix_domain_socket,
+        "directory for Unix sockets that both APIs listen on, instead of their ports (none)");
+}
+
+void FlagSet::DeclareLimits() {
+  Value("http-max-connections", raw_.http_max_connections,
+        "connections to one HTTP port; others are answered with 503 (4096)");
+  Value("http2-max-streams", raw_.http2_max_streams,
+        "requests at the same time on one connection of HTTP/2 or gRPC (250)");
+  Value("http-header-timeout", raw_.http_header_timeout,
+        "how long a client may take for the head of a request, once begun (10s)");
+  Value("http-body-timeout", raw_.http_body_timeout, "how long for the body after that (60s)");
+  Value("http-write-timeout", raw_.http_write_timeout, "how long to take a response (60s)");
+  Value("http-idle-timeout", raw_.http_idle_timeout,
+        "how long a connection may be without a request (5m)");
+  Value("max-scheduler-calls", raw_.max_scheduler_calls,
+        "calls of the Jobs API at the same time; others are answered with 429 (4096)");
+  Value("app-request-timeout", raw_.app_request_timeout,
+        "time limit for a job's delivery, such as 90s (none)");
 }
 
 void FlagSet::DeclareRest() {

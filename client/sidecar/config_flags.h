@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "belfry/tls.h"
+#include "client/sidecar/limits.h"
 
 namespace belfry::sidecar {
 
@@ -19,6 +20,13 @@ struct RawFlags {
   std::string app_channel_address = "127.0.0.1";
   int app_max_concurrency = -1;
   std::string app_request_timeout;
+  int http_max_connections = kMaxHttpConnections;
+  int http2_max_streams = kMaxHttp2Streams;
+  int max_scheduler_calls = kMaxSchedulerCalls;
+  std::string http_header_timeout;
+  std::string http_body_timeout;
+  std::string http_write_timeout;
+  std::string http_idle_timeout;
   std::string http_port = "3500";
   std::string grpc_port = "50001";
   std::vector<std::string> listen_addresses;
@@ -47,6 +55,7 @@ struct RawFlags {
   bool log_as_json = false;
   bool enable_api_logging = false;
   std::string ports_file;
+  std::string unix_domain_socket;
   bool wait = false;
   bool version = false;
   bool build_info = false;
@@ -55,7 +64,6 @@ struct RawFlags {
   // What has to be refused, the first two unless mutual TLS is there.
   bool enable_mtls = false;
   std::string sentry_address;
-  std::string unix_domain_socket;
 
   // Whether schedulers are shown a certificate, and must have one of a certain CA.
   bool has_mutual_tls() const {
@@ -87,6 +95,7 @@ class FlagSet {
   void Switch(std::string_view flag, bool& target, const std::string& help);
   void DeclareApp();
   void DeclareServers();
+  void DeclareLimits();
   void DeclareRest();
 
   RawFlags raw_;

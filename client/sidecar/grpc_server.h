@@ -9,8 +9,16 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/sidecar/limits.h"
 
 namespace belfry::sidecar {
+
+// What one client may send, and how much at a time.
+struct GrpcLimits {
+  std::size_t max_message_bytes = std::size_t{4} << 20;
+  std::size_t max_metadata_bytes = std::size_t{8} << 10;
+  int max_streams = kMaxHttp2Streams;  // calls at the same time on one connection
+};
 
 // A gRPC listener. Thread safety: belongs to its owner.
 class GrpcServer {
@@ -19,9 +27,16 @@ class GrpcServer {
   // Unavailable if that cannot be. `service` must outlive the server; without one every call is
   // answered with UNIMPLEMENTED. REQUIRES: !addresses.empty()
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
-      const std::vector<std::string>& addresses, int port, std::size_t max_message_bytes,
+      const std::vector<std::string>& addresses, int port, const GrpcLimits& limits,
       grpc::Service* service);
 
+  // As Start, on a Unix socket, which is removed when the server ends. Also the errors of
+  // PrepareUnixSocket.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> StartUnix(const std::string& path,
+                                                               const GrpcLimits& limits,
+                                                               grpc::Service* service);
+
+  // 0 on a Unix socket.
   int port() const { return port_; }
 
   // Refuses new calls, ends those that have not ended within `grace`, and returns when all their
@@ -30,6 +45,8 @@ class GrpcServer {
 
  private:
   GrpcServer() = default;
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> StartAt(
+      const std::vector<std::string>& targets, const GrpcLimits& limits, grpc::Service* service);
 
   // Answers what no service does. Outlives the server.
   grpc::CallbackGenericService unimplemented_;

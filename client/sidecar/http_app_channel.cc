@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/http/verb.hpp>
 #include <utility>
 
 #include "client/sidecar/delivery_body.h"
+#include "client/sidecar/http1_app_transport.h"
+#include "client/sidecar/http2_app_transport.h"
 #include "client/sidecar/http_path.h"
 #include "client/sidecar/limits.h"
 
@@ -32,13 +32,10 @@ AppReply ReplyFor(const absl::StatusOr<int>& status) {
           std::string(status.status().message())};
 }
 
-using Finished = absl::AnyInvocable<void(absl::StatusOr<int>)>;
-
-// Runs one exchange and calls `finished` when the connection is free again.
-asio::awaitable<void> RunExchange(std::shared_ptr<AppConnection> connection, AppRequest request,
-                                  absl::Duration timeout, Finished finished) {
-  absl::StatusOr<int> status = co_await connection->Exchange(std::move(request), timeout);
-  finished(std::move(status));
+std::unique_ptr<AppTransport> MakeTransport(const asio::any_io_executor& executor,
+                                            const HttpAppChannelOptions& options) {
+  if (options.http2) return std::make_unique<Http2AppTransport>(executor, options.address);
+  return std::make_unique<Http1AppTransport>(executor, options.address);
 }
 
 }  // namespace
@@ -51,9 +48,8 @@ AppReply ReplyForStatus(int status) {
 }
 
 HttpAppChannel::HttpAppChannel(asio::any_io_executor executor, HttpAppChannelOptions options)
-    : executor_(std::move(executor)),
-      options_(std::move(options)),
-      pool_(executor_, options_.address),
+    : options_(std::move(options)),
+      transport_(MakeTransport(executor, options_)),
       limit_(ConnectionLimit(options_.max_concurrency)) {}
 
 AppRequest HttpAppChannel::MakeRequest(http::verb verb, std::string_view path) const {
@@ -82,35 +78,17 @@ void HttpAppChannel::Deliver(JobEvent event, absl::AnyInvocable<void(AppReply)> 
 }
 
 void HttpAppChannel::Send(AppRequest request, absl::AnyInvocable<void(AppReply)> done) {
-  auto connection = pool_.Take();
-  {
-    const std::lock_guard lock(mutex_);
-    delivering_.insert(connection);
-  }
-  Finished finished = [this, connection,
-                       done = std::move(done)](absl::StatusOr<int> status) mutable {
-    {
-      const std::lock_guard lock(mutex_);
-      delivering_.erase(connection);
-    }
-    pool_.Return(std::move(connection));
-    limit_.Release();
-    done(ReplyFor(status));
-  };
-  asio::co_spawn(
-      connection->executor(),
-      RunExchange(connection, std::move(request), options_.request_timeout, std::move(finished)),
-      asio::detached);
+  transport_->Exchange(AppTransport::Kind::kDelivery, std::move(request), options_.request_timeout,
+                       [this, done = std::move(done)](const absl::StatusOr<int>& status) mutable {
+                         limit_.Release();
+                         done(ReplyFor(status));
+                       });
 }
 
-void HttpAppChannel::Get(std::string_view path, absl::Duration timeout, Finished done) {
-  auto connection = std::make_shared<AppConnection>(executor_, options_.address);
+void HttpAppChannel::Get(std::string_view path, absl::Duration timeout, AppTransport::Done done) {
   AppRequest request = MakeRequest(http::verb::get, path);
   request.set("dapr-app-id", options_.app_id);
-  request.keep_alive(false);
-  asio::co_spawn(connection->executor(),
-                 RunExchange(connection, std::move(request), timeout, std::move(done)),
-                 asio::detached);
+  transport_->Exchange(AppTransport::Kind::kProbe, std::move(request), timeout, std::move(done));
 }
 
 void HttpAppChannel::CheckHealth(absl::AnyInvocable<void(bool)> done) {
@@ -128,8 +106,7 @@ void HttpAppChannel::Introduce(absl::AnyInvocable<void()> done) {
 
 void HttpAppChannel::CancelDeliveries() {
   limit_.CancelWaiting();
-  const std::lock_guard lock(mutex_);
-  for (const auto& connection : delivering_) AppConnection::Cancel(connection);
+  transport_->CancelDeliveries();
 }
 
 }  // namespace belfry::sidecar

@@ -2,19 +2,19 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>
-#include <mutex>
-#include <set>
 #include <string>
 
 #include "absl/time/time.h"
 #include "client/sidecar/app_channel.h"
-#include "client/sidecar/app_connection.h"
+#include "client/sidecar/app_transport.h"
 #include "client/sidecar/concurrency_limit.h"
 
 namespace belfry::sidecar {
 
 struct HttpAppChannelOptions {
   AppAddress address;
+  // Whether the app speaks HTTP/2 without TLS, and is never asked for anything else.
+  bool http2 = false;
   std::string app_id;
   // Sent as dapr-api-token; empty means not.
   std::string api_token;
@@ -27,7 +27,7 @@ struct HttpAppChannelOptions {
   bool call_config = true;
 };
 
-// Calls an app by HTTP/1.1: POST /job/<name> on connections that are kept.
+// Calls an app by HTTP: POST /job/<name> on connections that are kept.
 // The executor's context must be stopped before this object is destroyed.
 class HttpAppChannel : public AppChannel {
  public:
@@ -43,15 +43,11 @@ class HttpAppChannel : public AppChannel {
   // Sends a delivery that has its place.
   void Send(AppRequest request, absl::AnyInvocable<void(AppReply)> done);
   // Sends a GET outside the limits of deliveries.
-  void Get(std::string_view path, absl::Duration timeout,
-           absl::AnyInvocable<void(absl::StatusOr<int>)> done);
+  void Get(std::string_view path, absl::Duration timeout, AppTransport::Done done);
 
-  const boost::asio::any_io_executor executor_;
   const HttpAppChannelOptions options_;
-  AppConnectionPool pool_;
+  const std::unique_ptr<AppTransport> transport_;
   ConcurrencyLimit limit_;
-  std::mutex mutex_;
-  std::set<std::shared_ptr<AppConnection>> delivering_;  // under mutex_
 };
 
 // What a status code of the app's means for the job.

@@ -6,14 +6,19 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "client/sidecar/http_session.h"
+#include "client/sidecar/unix_socket.h"
 
 namespace belfry::sidecar {
 namespace {
@@ -21,7 +26,7 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
-using Acceptor = std::shared_ptr<tcp::acceptor>;
+using UnixProtocol = asio::local::stream_protocol;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr auto kAcceptErrorPause = std::chrono::milliseconds(100);
@@ -47,8 +52,9 @@ absl::Status ListenError(const std::string& address, int port, const error_code&
   return no_such_address ? absl::NotFoundError(text) : absl::UnavailableError(text);
 }
 
-asio::awaitable<void> AcceptLoop(Acceptor acceptor, std::shared_ptr<HttpServerState> state,
-                                 asio::io_context& io) {
+template <typename Acceptor>
+asio::awaitable<void> AcceptLoop(std::shared_ptr<Acceptor> acceptor,
+                                 std::shared_ptr<HttpServerState> state, asio::io_context& io) {
   asio::steady_timer pause(io);
   while (acceptor->is_open()) {
     auto [ec, socket] = co_await acceptor->async_accept(asio::make_strand(io), kAwait);
@@ -59,12 +65,21 @@ asio::awaitable<void> AcceptLoop(Acceptor acceptor, std::shared_ptr<HttpServerSt
       co_await pause.async_wait(kAwait);
       continue;
     }
+    error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);  // means nothing to a Unix socket
     const auto executor = socket.get_executor();
-    asio::co_spawn(executor, RunHttpSession(std::move(socket), state), asio::detached);
+    asio::co_spawn(executor, RunHttpSession(HttpSocket(std::move(socket)), state), asio::detached);
   }
 }
 
 }  // namespace
+
+HttpResponse HeadTooLarge(const HttpServerOptions& options) {
+  return {431, "text/plain; charset=utf-8",
+          fmt::format("431 Request Header Fields Too Large: the limit is {} bytes, see "
+                      "--read-buffer-size\n",
+                      options.max_header_bytes)};
+}
 
 HttpServer::HttpServer(asio::io_context& io, HttpServerOptions options, HttpHandler handler)
     : io_(io), state_(std::make_shared<HttpServerState>()) {
@@ -91,22 +106,46 @@ absl::Status HttpServer::Listen(const std::string& address, int port) {
     if (!ec) ec = Open(*acceptor, {parsed, number}, false);
   }
   if (ec) return ListenError(address, port, ec);
-  if (acceptors_.empty()) port_ = acceptor->local_endpoint(ec).port();
-  acceptors_.push_back(acceptor);
-  const auto executor = acceptor->get_executor();
-  asio::co_spawn(executor, AcceptLoop(acceptor, state_, io_), asio::detached);
+  if (closers_.empty()) port_ = acceptor->local_endpoint(ec).port();
+  Accept(std::move(acceptor));
   return absl::OkStatus();
 }
 
-void HttpServer::Close() {
-  state_->closing = true;
-  for (const Acceptor& acceptor : acceptors_) {
+absl::Status HttpServer::ListenUnix(const std::string& path) {
+  if (absl::Status status = PrepareUnixSocket(path); !status.ok()) return status;
+  auto acceptor = std::make_shared<UnixProtocol::acceptor>(asio::make_strand(io_));
+  error_code ec;
+  acceptor->open(UnixProtocol(), ec);
+  if (!ec) acceptor->bind(UnixProtocol::endpoint(path), ec);
+  if (!ec) acceptor->listen(asio::socket_base::max_listen_connections, ec);
+  if (ec) {
+    return absl::UnavailableError(
+        fmt::format("cannot listen for http on {}: {}", path, ec.message()));
+  }
+  unix_sockets_.push_back(path);
+  Accept(std::move(acceptor));
+  return absl::OkStatus();
+}
+
+template <typename Acceptor>
+void HttpServer::Accept(std::shared_ptr<Acceptor> acceptor) {
+  closers_.push_back([acceptor] {
     asio::post(acceptor->get_executor(), [acceptor] {
       error_code ignored;
       acceptor->close(ignored);
     });
+  });
+  const auto executor = acceptor->get_executor();
+  asio::co_spawn(executor, AcceptLoop(std::move(acceptor), state_, io_), asio::detached);
+}
+
+void HttpServer::Close() {
+  state_->closing = true;
+  for (const auto& close : std::exchange(closers_, {})) close();
+  for (const std::string& path : std::exchange(unix_sockets_, {})) {
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);
   }
-  acceptors_.clear();
 }
 
 }  // namespace belfry::sidecar

@@ -1,11 +1,12 @@
 #pragma once
 
-// An HTTP/1.1 server.
+// A server for HTTP/1.1 and, without TLS, HTTP/2: a client may begin with the one or the other, or
+// ask over HTTP/1.1 to go on with HTTP/2.
 
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,7 +21,18 @@ struct HttpServerOptions {
   std::size_t max_body_bytes = std::size_t{4} << 20;
   std::size_t max_header_bytes = std::size_t{8} << 10;
   int max_connections = kMaxHttpConnections;
+  // Requests at the same time on one connection of HTTP/2.
+  int max_streams = kMaxHttp2Streams;
+  // How long a client may take for the head of a request once it began, for the body after that,
+  // and to take a response; and how long a connection may be without a request.
+  absl::Duration header_timeout = kHttpHeaderTimeout;
+  absl::Duration body_timeout = kHttpBodyTimeout;
+  absl::Duration write_timeout = kHttpWriteTimeout;
+  absl::Duration idle_timeout = kHttpIdleTimeout;
 };
+
+// The answer to a head that is larger than HttpServerOptions::max_header_bytes.
+HttpResponse HeadTooLarge(const HttpServerOptions& options);
 
 // What the server and its connections share. Connections may outlive the server.
 struct HttpServerState {
@@ -46,6 +58,10 @@ class HttpServer {
   // if it cannot be listened on.
   absl::Status Listen(const std::string& address, int port);
 
+  // Listens on a Unix socket, which is removed again by Close. The errors of PrepareUnixSocket, or
+  // Unavailable.
+  absl::Status ListenUnix(const std::string& path);
+
   // The port of the first Listen.
   int port() const { return port_; }
 
@@ -56,9 +72,13 @@ class HttpServer {
   void Close();
 
  private:
+  template <typename Acceptor>
+  void Accept(std::shared_ptr<Acceptor> acceptor);
+
   boost::asio::io_context& io_;
   const std::shared_ptr<HttpServerState> state_;
-  std::vector<std::shared_ptr<boost::asio::ip::tcp::acceptor>> acceptors_;
+  std::vector<std::function<void()>> closers_;
+  std::vector<std::string> unix_sockets_;
   int port_ = 0;
 };
 

@@ -1,18 +1,23 @@
 #include "client/sidecar/http_session.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "client/sidecar/counted.h"
+#include "client/sidecar/http2_session.h"
 
 namespace belfry::sidecar {
 namespace {
@@ -26,8 +31,22 @@ using Response = http::response<http::string_body>;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadChunk = 4096;
+// What a client of HTTP/2 says first.
+constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+constexpr std::string_view kSwitching =
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
 
 auto ToChrono(absl::Duration duration) { return absl::ToChronoNanoseconds(duration); }
+
+// What a client needs that asks to go on with HTTP/2; nothing if it does not, or not properly.
+std::optional<std::string> AskedForHttp2(const Parser::value_type& head) {
+  constexpr char kSettings[] = "HTTP2-Settings";
+  if (head.version() != 11 || head.count(kSettings) != 1) return std::nullopt;
+  http::token_list connection{head[http::field::connection]};
+  if (!connection.exists("Upgrade") || !connection.exists(kSettings)) return std::nullopt;
+  if (!http::token_list{head[http::field::upgrade]}.exists("h2c")) return std::nullopt;
+  return DecodeHttp2Settings(std::string(head[kSettings]));
+}
 
 // Whether the client sent something that is no HTTP, rather than nothing more.
 bool IsMalformed(const error_code& ec) {
@@ -35,21 +54,6 @@ bool IsMalformed(const error_code& ec) {
   return ec.category() == http_errors && ec != http::error::end_of_stream &&
          ec != http::error::partial_message;
 }
-
-// Counts a connection or a request while it lives.
-class Counted {
- public:
-  explicit Counted(std::atomic<int>& counter)
-      : counter_(counter), count_(counter.fetch_add(1) + 1) {}
-  ~Counted() { counter_.fetch_sub(1); }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-  int count() const { return count_; }
-
- private:
-  std::atomic<int>& counter_;
-  const int count_;
-};
 
 // Hands a request to the handler and waits for its response. The handler may answer on any thread,
 // so the way back goes through the connection's own executor.
@@ -73,32 +77,49 @@ asio::awaitable<HttpResponse> Answer(const HttpHandler& handler, HttpRequest req
 // One connection. Its methods run on the connection's strand.
 class Session {
  public:
-  Session(asio::ip::tcp::socket socket, std::shared_ptr<HttpServerState> state)
+  Session(HttpSocket socket, std::shared_ptr<HttpServerState> state)
       : stream_(std::move(socket)), state_(std::move(state)) {}
 
   asio::awaitable<void> Run() {
     const Counted connection(state_->connections);
-    error_code ignored;
-    stream_.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
     if (connection.count() > state_->options.max_connections) {
-      co_await Refuse(503, "too many connections\n");
+      co_await Refuse(503, fmt::format("too many connections: the limit is {}, see "
+                                       "--http-max-connections\n",
+                                       state_->options.max_connections));
+      co_return;
+    }
+    const bool began = co_await WaitForRequest();
+    if (!began) co_return;
+    const bool is_http2 = co_await BeginsAsHttp2();
+    if (is_http2) {
+      co_await GoOnWithHttp2(std::nullopt);
       co_return;
     }
     bool more = true;
     while (more) {
       const bool arrived = co_await WaitForRequest();
       if (!arrived) co_return;
-      const Counted request(state_->requests);
+      std::optional<Counted> request(std::in_place, state_->requests);
       more = co_await ServeOne();
+      request.reset();
+      if (!upgrade_) continue;
+      co_await GoOnWithHttp2(std::exchange(upgrade_, std::nullopt));
+      co_return;
     }
-    stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    error_code ignored;
+    stream_.socket().shutdown(asio::socket_base::shutdown_send, ignored);
   }
 
  private:
   // Waits until bytes of the next request are there.
   asio::awaitable<bool> WaitForRequest() {
     if (buffer_.size() > 0) co_return true;
-    stream_.expires_after(ToChrono(kHttpIdleTimeout));
+    stream_.expires_after(ToChrono(state_->options.idle_timeout));
+    const bool arrived = co_await ReadSome();
+    co_return arrived;
+  }
+
+  asio::awaitable<bool> ReadSome() {
     const auto space = buffer_.prepare(kReadChunk);
     const auto [ec, size] = co_await stream_.async_read_some(space, kAwait);
     if (ec) co_return false;
@@ -106,16 +127,38 @@ class Session {
     co_return true;
   }
 
+  std::string_view Unread() const {
+    const auto data = buffer_.cdata();
+    return {static_cast<const char*>(data.data()), data.size()};
+  }
+
+  // Reads on until it is clear.
+  asio::awaitable<bool> BeginsAsHttp2() {
+    stream_.expires_after(ToChrono(state_->options.header_timeout));
+    while (kHttp2Preface.starts_with(Unread().substr(0, kHttp2Preface.size()))) {
+      if (buffer_.size() >= kHttp2Preface.size()) co_return true;
+      const bool arrived = co_await ReadSome();
+      if (!arrived) break;  // reading the request will say why
+    }
+    co_return false;
+  }
+
+  asio::awaitable<void> GoOnWithHttp2(std::optional<Http2Upgrade> upgrade) {
+    stream_.expires_never();
+    const std::string first(Unread());
+    co_await RunHttp2Session(stream_.release_socket(), state_, first, std::move(upgrade));
+  }
+
   // Reads and answers one request; whether another may follow.
   asio::awaitable<bool> ServeOne() {
     std::optional<Parser> parser(std::in_place);
     parser->header_limit(static_cast<std::uint32_t>(state_->options.max_header_bytes));
     parser->body_limit(boost::none);  // checked below, where it can be answered
-    stream_.expires_after(ToChrono(kHttpHeaderTimeout));
+    stream_.expires_after(ToChrono(state_->options.header_timeout));
     const auto [header_error, header_size] =
         co_await http::async_read_header(stream_, buffer_, *parser, kAwait);
     if (header_error == http::error::header_limit) {
-      co_await Refuse(431, "431 Request Header Fields Too Large");
+      co_await Refuse(HeadTooLarge(state_->options));
       co_return false;
     }
     if (header_error) {
@@ -134,6 +177,12 @@ class Session {
     const bool keep_alive = head.keep_alive() && !request.body_too_large;
     const bool unread = request.body_too_large;
     request.body = std::move(parser->get().body());
+    auto settings = AskedForHttp2(head);
+    if (settings && !request.body_too_large) {
+      const bool switched = co_await WriteText(kSwitching);
+      if (switched) upgrade_ = Http2Upgrade{std::move(request), *std::move(settings)};
+      co_return switched;
+    }
 
     HttpResponse response = co_await Answer(state_->handler, std::move(request));
     const bool more = keep_alive && !state_->closing;
@@ -151,12 +200,10 @@ class Session {
       co_return true;
     }
     parser.body_limit(limit);
-    stream_.expires_after(ToChrono(kHttpBodyTimeout));
+    stream_.expires_after(ToChrono(state_->options.body_timeout));
     if (!parser.is_done() && beast::iequals(parser.get()[http::field::expect], "100-continue")) {
-      static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-      const auto bytes = asio::buffer(kContinue.data(), kContinue.size());
-      const auto [ec, size] = co_await asio::async_write(stream_, bytes, kAwait);
-      if (ec) co_return false;
+      const bool written = co_await WriteText("HTTP/1.1 100 Continue\r\n\r\n");
+      if (!written) co_return false;
     }
     const auto [ec, size] = co_await http::async_read(stream_, buffer_, parser, kAwait);
     if (ec == http::error::body_limit) {
@@ -164,6 +211,12 @@ class Session {
       co_return true;
     }
     if (IsMalformed(ec)) co_await Refuse(400, "400 Bad Request");
+    co_return !ec;
+  }
+
+  asio::awaitable<bool> WriteText(std::string_view text) {
+    const auto bytes = asio::buffer(text.data(), text.size());
+    const auto [ec, size] = co_await asio::async_write(stream_, bytes, kAwait);
     co_return !ec;
   }
 
@@ -177,7 +230,7 @@ class Session {
     response.keep_alive(keep_alive);
     if (answer.status != 204) response.content_length(answer.body.size());
     if (!is_head) response.body() = std::move(answer.body);
-    stream_.expires_after(ToChrono(kHttpWriteTimeout));
+    stream_.expires_after(ToChrono(state_->options.write_timeout));
     const auto [ec, size] = co_await http::async_write(stream_, response, kAwait);
     co_return !ec;
   }
@@ -188,6 +241,9 @@ class Session {
     response.status = status;
     response.content_type = "text/plain; charset=utf-8";
     response.body = std::move(text);
+    co_await Refuse(std::move(response));
+  }
+  asio::awaitable<void> Refuse(HttpResponse response) {
     const bool written = co_await Write(std::move(response), false, false);
     if (written) co_await Linger();
   }
@@ -196,7 +252,7 @@ class Session {
   // could destroy the response on its way.
   asio::awaitable<void> Linger() {
     error_code ignored;
-    stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    stream_.socket().shutdown(asio::socket_base::shutdown_send, ignored);
     stream_.expires_after(ToChrono(kHttpLingerTime));
     buffer_.clear();
     std::size_t total = 0;
@@ -208,15 +264,15 @@ class Session {
     }
   }
 
-  beast::tcp_stream stream_;
+  beast::basic_stream<asio::generic::stream_protocol> stream_;
   beast::flat_buffer buffer_;
   const std::shared_ptr<HttpServerState> state_;
+  std::optional<Http2Upgrade> upgrade_;  // the client and we agreed to go on with HTTP/2
 };
 
 }  // namespace
 
-asio::awaitable<void> RunHttpSession(asio::ip::tcp::socket socket,
-                                     std::shared_ptr<HttpServerState> state) {
+asio::awaitable<void> RunHttpSession(HttpSocket socket, std::shared_ptr<HttpServerState> state) {
   Session session(std::move(socket), std::move(state));
   co_await session.Run();
 }

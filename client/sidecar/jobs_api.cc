@@ -46,7 +46,8 @@ absl::StatusOr<JobsApi::Counted> JobsApi::Count() {
   const std::lock_guard lock(mutex_);
   if (calls_ >= options_.max_calls) {
     return LocalFailure(
-        fmt::format("{} calls to the scheduler are in progress already", options_.max_calls),
+        fmt::format("{} calls to the scheduler are in progress already, see --max-scheduler-calls",
+                    options_.max_calls),
         absl::StatusCode::kResourceExhausted);
   }
   ++calls_;

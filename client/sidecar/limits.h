@@ -3,6 +3,7 @@
 // The sidecar's limits. Each has a name here and an answer where it is reached.
 
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/time/time.h"
 
@@ -25,6 +26,23 @@ inline constexpr int kMaxSchedulerCalls = 4096;
 // Connections of clients to one HTTP port; more are answered with 503 and closed.
 inline constexpr int kMaxHttpConnections = 4096;
 
+// HTTP/2, of both sides. Requests at the same time on one connection; further ones are refused with
+// REFUSED_STREAM.
+inline constexpr int kMaxHttp2Streams = 250;
+// What a peer may send before it is taken, on one stream and on a connection.
+inline constexpr std::uint32_t kHttp2StreamWindowBytes = std::uint32_t{256} << 10;
+inline constexpr std::int32_t kHttp2ConnectionWindowBytes = std::int32_t{1} << 20;
+// Streams that a client may reset at once, and each second; above, and above the following, the
+// connection is ended with ENHANCE_YOUR_CALM.
+inline constexpr std::uint64_t kHttp2ResetBurst = 1000;
+inline constexpr std::uint64_t kHttp2ResetsPerSecond = 100;
+// Frames of a peer between two ticks that carry nothing: pings, settings, windows, empty data.
+inline constexpr int kHttp2MaxControlFrames = 5000;
+// Answers to pings and settings that a peer does not take.
+inline constexpr std::size_t kHttp2MaxUnsentAcks = 1000;
+// How often limits of time are looked at.
+inline constexpr absl::Duration kHttp2TickInterval = absl::Seconds(1);
+
 // A client has this long to send the head of a request once it began, and the body after that.
 inline constexpr absl::Duration kHttpHeaderTimeout = absl::Seconds(10);
 inline constexpr absl::Duration kHttpBodyTimeout = absl::Seconds(60);
@@ -42,6 +60,9 @@ inline constexpr std::size_t kHttpHeaderSlop = 4096;
 
 // Connections to an HTTP app; calls beyond wait for one.
 inline constexpr int kMaxAppConnections = 1024;
+// Connections to an app that speaks HTTP/2; above, and above what it allows on one, calls wait for
+// their turn.
+inline constexpr std::size_t kMaxHttp2AppConnections = 64;
 // Connections to an HTTP app that are kept while they have nothing to do, and for how long.
 inline constexpr std::size_t kMaxIdleAppConnections = 64;
 inline constexpr absl::Duration kAppConnectionIdleTime = absl::Seconds(90);

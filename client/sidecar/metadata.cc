@@ -105,8 +105,9 @@ GetMetadataResponse Metadata::Get() const {
 
   AppConnectionProperties& app = *response.mutable_app_connection_properties();
   app.set_port(config_.app_port);
-  const std::string protocol = config_.app_protocol == AppProtocol::kGrpc ? "grpc" : "http";
-  app.set_protocol(config_.app_tls ? protocol + "s" : protocol);
+  std::string protocol = config_.app_protocol == AppProtocol::kGrpc ? "grpc" : "http";
+  if (config_.app_tls) protocol += "s";
+  app.set_protocol(config_.app_http2 ? "h2c" : protocol);
   app.set_channel_address(config_.app_channel_address);
   if (config_.app_max_concurrency > 0) app.set_max_concurrency(config_.app_max_concurrency);
   if (config_.enable_app_health_check) {

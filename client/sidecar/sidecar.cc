@@ -38,6 +38,7 @@ std::unique_ptr<AppChannel> MakeAppChannel(const Config& config, boost::asio::io
   }
   HttpAppChannelOptions options;
   options.address = address;
+  options.http2 = config.app_http2;
   options.app_id = config.app_id;
   options.api_token = config.app_api_token;
   options.max_concurrency = config.app_max_concurrency;
@@ -56,6 +57,7 @@ JobsApiOptions MakeJobsOptions(const Config& config) {
   JobsApiOptions options;
   options.app_id = config.app_id;
   options.ns = config.job_namespace;
+  options.max_calls = config.limits.max_scheduler_calls;
   return options;
 }
 
@@ -63,7 +65,18 @@ HttpServerOptions MakeHttpOptions(const Config& config) {
   HttpServerOptions options;
   options.max_body_bytes = config.max_body_bytes;
   options.max_header_bytes = config.read_buffer_bytes + kHttpHeaderSlop;
+  options.max_connections = config.limits.max_connections;
+  options.max_streams = config.limits.max_streams;
+  options.header_timeout = config.limits.header_timeout;
+  options.body_timeout = config.limits.body_timeout;
+  options.write_timeout = config.limits.write_timeout;
+  options.idle_timeout = config.limits.idle_timeout;
   return options;
+}
+
+GrpcLimits MakeGrpcLimits(const Config& config) {
+  return {config.max_body_bytes, config.read_buffer_bytes + kHttpHeaderSlop,
+          config.limits.max_streams};
 }
 
 // Ends the process unless it is destroyed before `limit` has passed.
@@ -177,8 +190,7 @@ absl::StatusOr<std::vector<std::string>> Sidecar::ListenHttp() {
 }
 
 absl::Status Sidecar::Listen() {
-  const auto addresses = ListenHttp();
-  if (!addresses.ok()) return addresses.status();
+  if (auto status = ListenForApi(); !status.ok()) return status;
   if (config_.public_port >= 0) {
     public_http_ = std::make_unique<HttpServer>(
         io_, MakeHttpOptions(config_), [this](HttpRequest request, HttpRespond respond) {
@@ -189,17 +201,34 @@ absl::Status Sidecar::Listen() {
       return status;
     }
   }
+  return ListenInternally();
+}
+
+absl::Status Sidecar::ListenForApi() {
+  if (!config_.unix_socket_directory.empty()) return ListenOnUnixSockets();
+  const auto addresses = ListenHttp();
+  if (!addresses.ok()) return addresses.status();
   auto grpc =
-      GrpcServer::Start(*addresses, config_.grpc_port, config_.max_body_bytes, &grpc_service_);
+      GrpcServer::Start(*addresses, config_.grpc_port, MakeGrpcLimits(config_), &grpc_service_);
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
-  return ListenInternally();
+  return absl::OkStatus();
+}
+
+absl::Status Sidecar::ListenOnUnixSockets() {
+  const std::string stem = fmt::format("{}/dapr-{}", config_.unix_socket_directory, config_.app_id);
+  if (auto status = http_.ListenUnix(stem + "-http.socket"); !status.ok()) return status;
+  auto grpc = GrpcServer::StartUnix(stem + "-grpc.socket", MakeGrpcLimits(config_), &grpc_service_);
+  if (!grpc.ok()) return grpc.status();
+  grpc_ = *std::move(grpc);
+  spdlog::info("listening http={}-http.socket grpc={}-grpc.socket", stem, stem);
+  return absl::OkStatus();
 }
 
 absl::Status Sidecar::ListenInternally() {
   if (config_.internal_port == 0) return absl::OkStatus();
   auto internal = GrpcServer::Start({config_.internal_listen_address}, config_.internal_port,
-                                    config_.max_body_bytes, nullptr);
+                                    MakeGrpcLimits(config_), nullptr);
   if (!internal.ok()) return internal.status();
   internal_grpc_ = *std::move(internal);
   return absl::OkStatus();

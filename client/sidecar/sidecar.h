@@ -67,6 +67,9 @@ class Sidecar {
  private:
   absl::Status Listen();
   void WarnOfOpenPorts() const;
+  // For the HTTP and the gRPC API: on ports, or on Unix sockets.
+  absl::Status ListenForApi();
+  absl::Status ListenOnUnixSockets();
   // Listens for HTTP on those of the wanted addresses that this machine has, and returns them.
   absl::StatusOr<std::vector<std::string>> ListenHttp();
   absl::Status ListenInternally();

@@ -221,6 +221,12 @@ TEST_CASE("config: what is wrong ends the start with 2") {
       {"--read-buffer-size=-1"},
       {"--log-level=loud"},
       {"--app-request-timeout=soon"},
+      {"--app-protocol=h2c", "--app-ssl"},
+      {"--http-max-connections=0"},
+      {"--http2-max-streams=-1"},
+      {"--max-scheduler-calls=1000001"},
+      {"--http-header-timeout=10"},
+      {"--http-idle-timeout=-1s"},
       {"--app-request-timeout=0s"},
       {"--app-health-probe-interval=1", "--app-health-probe-timeout=1001"},
       {"--dapr-graceful-shutdown-seconds=-1"},
@@ -251,15 +257,34 @@ TEST_CASE("config: what the app speaks") {
   CHECK(config.app_protocol == protocol);
   CHECK(config.app_tls == tls);
   CHECK(Parsed({"--app-ssl", "--app-protocol=grpc"}).app_tls);
+  CHECK_FALSE(Parsed({flag}).app_http2);
+  const Config http2 = Parsed({"--app-protocol=h2c"});
+  CHECK(http2.app_protocol == AppProtocol::kHttp);
+  CHECK(http2.app_http2);
+  CHECK_FALSE(http2.app_tls);
 }
 
-TEST_CASE("config: security that is asked for and not there ends the start with 1") {
-  const std::string flag =
-      GENERATE(as<std::string>(), "--app-protocol=h2c", "--unix-domain-socket=/x");
-  const auto parsed = ParseCommandLine({"--app-id=a", flag});
-  CHECK_FALSE(parsed.run);
-  CHECK(parsed.exit_code == 1);
-  CHECK(parsed.text.find("not available") != std::string::npos);
+TEST_CASE("config: limits have defaults and flags") {
+  const ServerLimits defaults = Parsed({}).limits;
+  CHECK(defaults.max_connections == kMaxHttpConnections);
+  CHECK(defaults.header_timeout == kHttpHeaderTimeout);
+  const ServerLimits limits =
+      Parsed({"--http-max-connections=1", "--http2-max-streams=2", "--max-scheduler-calls=3",
+              "--http-header-timeout=4s", "--http-body-timeout=5s", "--http-write-timeout=6ms",
+              "--http-idle-timeout=7m"})
+          .limits;
+  CHECK(limits.max_connections == 1);
+  CHECK(limits.max_streams == 2);
+  CHECK(limits.max_scheduler_calls == 3);
+  CHECK(limits.header_timeout == absl::Seconds(4));
+  CHECK(limits.body_timeout == absl::Seconds(5));
+  CHECK(limits.write_timeout == absl::Milliseconds(6));
+  CHECK(limits.idle_timeout == absl::Minutes(7));
+}
+
+TEST_CASE("config: Unix sockets instead of ports") {
+  CHECK(Parsed({}).unix_socket_directory.empty());
+  CHECK(Parsed({"--unix-domain-socket=/run/x"}).unix_socket_directory == "/run/x");
 }
 
 TEST_CASE("config: TLS with schedulers is on if a file or a name is given") {

@@ -35,7 +35,7 @@ struct ApiFixture {
       : service(jobs, metadata, token, [this] { shutdowns.Put(true); }) {
     config.app_id = "my-app";
     hosts.Update({"a:1"});
-    auto started = GrpcServer::Start({"127.0.0.1"}, 0, max_message_bytes, &service);
+    auto started = GrpcServer::Start({"127.0.0.1"}, 0, {max_message_bytes}, &service);
     REQUIRE(started.ok());
     server = *std::move(started);
     stub = runtime::Dapr::NewStub(Channel(server->port()));
@@ -211,7 +211,7 @@ TEST_CASE("grpc api: messages have the limit of bodies") {
 TEST_CASE("grpc api: a taken port is an error and not shared") {
   ApiFixture f;
   GrpcService other(f.jobs, f.metadata, "", [] {});
-  CHECK_FALSE(GrpcServer::Start({"127.0.0.1"}, f.server->port(), 1 << 20, &other).ok());
+  CHECK_FALSE(GrpcServer::Start({"127.0.0.1"}, f.server->port(), {}, &other).ok());
 }
 
 // --- The app -------------------------------------------------------------------------------------
@@ -270,7 +270,7 @@ class HealthyApp final : public runtime::AppCallbackHealthCheck::CallbackService
 // Serves an app and has a channel to it.
 struct AppFixture {
   explicit AppFixture(grpc::Service* app, GrpcAppChannelOptions options = {}) {
-    auto started = GrpcServer::Start({"127.0.0.1"}, 0, 4u << 20, app);
+    auto started = GrpcServer::Start({"127.0.0.1"}, 0, {}, app);
     REQUIRE(started.ok());
     server = *std::move(started);
     options.target = "127.0.0.1:" + std::to_string(server->port());

@@ -3,6 +3,9 @@
 // Sockets of the loopback interface for tests: an io_context with a thread, a plain client and a
 // scripted server.
 
+#include <poll.h>
+
+#include <algorithm>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -10,6 +13,7 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
+#include <chrono>
 #include <functional>
 #include <string>
 #include <thread>
@@ -81,6 +85,17 @@ class RawConnection {
     const std::size_t at = head.find("Content-Length: ");
     if (at == std::string::npos) return head;
     return head + ReadBytes(static_cast<std::size_t>(std::stoul(head.substr(at + 16))));
+  }
+  // Has little room for what the peer sends and the test does not read.
+  void ShrinkReceiveBuffer() {
+    const int bytes = 4096;
+    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+  }
+  // Whether the peer has closed by then; what it sends meanwhile is forgotten.
+  bool IsClosedWithin(std::chrono::milliseconds limit) {
+    pollfd waiting{socket_.native_handle(), POLLIN, 0};
+    if (::poll(&waiting, 1, static_cast<int>(limit.count())) <= 0) return false;
+    return !ReadSome();
   }
   void Close() {
     boost::system::error_code ignored;
