@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "fmt/format.h"
+#include "google/protobuf/stubs/logging.h"
 #include "grpc/grpc.h"
 #include "grpc/support/log.h"
 #include "grpcpp/security/server_credentials.h"
@@ -31,6 +32,11 @@ void LogFromGrpc(gpr_log_func_args* args) {
       spdlog::error("grpc: {}", args->message);
       return;
   }
+}
+
+// Whatever a client sends that does not parse comes here: it must not fill the log.
+void LogFromProtobuf(google::protobuf::LogLevel, const char*, int, const std::string& message) {
+  spdlog::debug("protobuf: {}", message);
 }
 
 int Milliseconds(absl::Duration duration) {
@@ -62,6 +68,7 @@ void SetOptions(grpc::ServerBuilder* builder, const Limits& limits) {
 
 void SetUpGrpc() {
   gpr_set_log_function(LogFromGrpc);
+  google::protobuf::SetLogHandler(LogFromProtobuf);
   // Never undone: the end of the process closes what is left.
   grpc_init();
 }

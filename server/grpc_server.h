@@ -15,19 +15,18 @@
 
 namespace belfry::server {
 
-// Prepares gRPC for a process that serves until it ends: sends gRPC's own log lines to our log, and
-// keeps gRPC from waiting, when its last user goes, for connections whose peers do not read (it
-// would do so for ten seconds). Call once, before anything else of gRPC.
+// Prepares gRPC for a process that serves until it ends: sends its log lines, and those of
+// protobuf, to our log, and keeps gRPC from waiting, when its last user goes, for connections whose
+// peers do not read (it would do so for ten seconds). Call once, before anything else of gRPC.
 void SetUpGrpc();
 
 // Thread safety: belongs to its owner.
 class GrpcServer {
  public:
-  // Of the limits it needs those of keepalive, and that of jobs: a message of twice that size is
-  // not even read.
   // Serves `service`, which is borrowed, on a port; an empty address means all interfaces, port 0
-  // lets the system choose. `credentials` say whether the port speaks TLS. Unavailable if the port
-  // cannot be had, e.g. because another process has it.
+  // lets the system choose. `credentials` say whether the port speaks TLS. Of the limits it needs
+  // those of keepalive, and that of jobs: a message of more than twice that size is not even read.
+  // Unavailable if the port cannot be had, e.g. because another process has it.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
       const std::string& address, uint16_t port,
       std::shared_ptr<grpc::ServerCredentials> credentials, grpc::Service* service,
