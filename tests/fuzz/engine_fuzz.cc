@@ -12,7 +12,7 @@
 namespace {
 
 // Short runs are found faster, and shrink better.
-constexpr int kSteps = 60;
+constexpr int kSteps = 30;
 // Where the input ends, chance begins.
 constexpr uint64_t kSeed = 1;
 

@@ -5,6 +5,8 @@
 // Input: calls one after the other, each a part with two bytes of length; its first byte says which
 // call, the rest is the request's bytes.
 
+#include <google/protobuf/stubs/logging.h>
+
 #include <string>
 #include <vector>
 
@@ -235,6 +237,7 @@ class Server {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   spdlog::set_level(spdlog::level::off);
+  google::protobuf::SetLogHandler(nullptr);
   belfry::Server server;
   belfry::FuzzInput input(data, size);
   for (int i = 0; i < belfry::kMaxCalls && !input.rest().empty(); ++i) {
