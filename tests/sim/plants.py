@@ -294,8 +294,9 @@ PLANTS = (
         (
             (
                 DELIVERY,
-                "GiveBackSlots(trigger->group_id);",
-                "if (!PLANTED || in_flight_.contains(trigger->job_id))"
+                "TouchTargetsOf(event.id);\n  GiveBackSlots(trigger->group_id);",
+                "TouchTargetsOf(event.id);\n"
+                "  if (!PLANTED || in_flight_.contains(trigger->job_id))"
                 " GiveBackSlots(trigger->group_id);",
             ),
         ),
