@@ -62,7 +62,7 @@ TEST_CASE("grpc api: every call that there is asks for the token") {
   JobsApi jobs(options, connection, hosts);
   std::atomic<int> shutdowns = 0;
   GrpcService service(jobs, metadata, "secret", [&shutdowns] { ++shutdowns; });
-  const auto server = GrpcServer::Start({"127.0.0.1"}, 0, kMaxMessageBytes, &service);
+  const auto server = GrpcServer::Start({"127.0.0.1"}, 0, {kMaxMessageBytes}, &service);
   REQUIRE(server.ok());
   const auto stub = runtime::Dapr::NewStub(grpc::CreateChannel(
       "127.0.0.1:" + std::to_string((*server)->port()), grpc::InsecureChannelCredentials()));
