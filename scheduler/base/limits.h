@@ -86,6 +86,10 @@ inline constexpr absl::Duration kMaxUndeliveredBackoff = absl::Seconds(5);
 // ListJobs calls being answered or waiting to be; more are refused with ResourceExhausted.
 inline constexpr size_t kMaxPendingLists = 1000;
 
+// Jobs that a cursor reads at once, and bytes of their records after which it reads no further job.
+inline constexpr size_t kCursorJobs = 256;
+inline constexpr size_t kCursorBytes = size_t{1} << 20;
+
 // Prefix deletes whose records are still being purged; more are refused with ResourceExhausted.
 inline constexpr size_t kMaxPendingPrefixDeletes = 1000;
 // Jobs purged by one turn.

@@ -7,15 +7,12 @@
 #include "scheduler/base/limits.h"
 #include "scheduler/base/status_macros.h"
 #include "scheduler/engine/engine_state.h"
+#include "scheduler/store/format.h"
 #include "spdlog/fmt/fmt.h"
 
 namespace belfry {
 namespace {
 
-// Changes of keys or records raise it; docs/storage-format.md says what each version means.
-constexpr uint32_t kFormatVersion = 2;
-// What version 1 holds, version 2 reads as it is: its jobs have no concurrency keys.
-constexpr uint32_t kOldestFormatVersion = 1;
 constexpr uint32_t kGroupIdReserve = 1024;
 
 template <typename Record>

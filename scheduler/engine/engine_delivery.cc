@@ -180,7 +180,8 @@ void Engine::Loaded(LoadedJob& job) {
 void Engine::Quarantine(InFlight& in_flight, LoadedJob& job) {
   spdlog::error("record set aside table={} job_id={} error=\"{}\"", TableName(job.raw_table),
                 job.job_id, job.error);
-  batch_.PutQuarantine(job.raw_table, EncodeId(job.job_id), std::move(job.raw));
+  batch_.PutQuarantine(job.raw_table, EncodeId(job.job_id), std::move(job.raw), job.error,
+                       last_now_);
   batch_.DeleteDue(in_flight.group_id, in_flight.position());
   Drop(in_flight);
 }

@@ -31,7 +31,8 @@ absl::Status Engine::Schedule(ScheduleEvent& event) {
         "the store cannot take new jobs now: it is behind with flushing; try again");
   }
   if (!old.has_value()) RETURN_IF_ERROR(job_counts_.CheckRoom(event.job_key));
-  const auto first = NextTick(event.spec, Progress{});
+  const auto first = event.restored.has_value() ? std::optional(event.restored->first_due)
+                                                : NextTick(event.spec, Progress{});
   Group* group = nullptr;
   if (first.has_value()) {
     ASSIGN_OR_RETURN(group, EnsureGroup(event.key.target, event.concurrency_key));
@@ -49,7 +50,12 @@ absl::Status Engine::Schedule(ScheduleEvent& event) {
   PutName(event.job_key, {id, *first, event.concurrency_key.empty() ? 0 : group->id},
           /*is_new=*/!old.has_value());
   batch_.PutJob(id, std::move(event.record));
-  AddEntry(*group, {*first, id}, absl::InfinitePast());
+  Position position{*first, id};
+  if (event.restored.has_value() && event.restored->counter.has_value()) {
+    batch_.PutCounter(id, *event.restored->counter);
+    position.time = event.restored->counter->due;
+  }
+  AddEntry(*group, position, absl::InfinitePast());
   foreground_ = true;
   return absl::OkStatus();
 }
@@ -174,7 +180,10 @@ absl::StatusOr<std::optional<Counter>> Engine::TakeCounter(uint64_t job_id) {
   ASSIGN_OR_RETURN(auto bytes, store_->Get(Table::kCounters, key));
   spdlog::error("record set aside table={} job_id={} error=\"{}\"", TableName(Table::kCounters),
                 job_id, std::string(counter.status().message()));
-  if (bytes.has_value()) batch_.PutQuarantine(Table::kCounters, key, *std::move(bytes));
+  if (bytes.has_value()) {
+    const std::string reason(counter.status().message());
+    batch_.PutQuarantine(Table::kCounters, key, *std::move(bytes), reason, last_now_);
+  }
   batch_.DeleteCounter(job_id);
   return std::nullopt;
 }

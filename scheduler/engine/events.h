@@ -35,6 +35,8 @@ struct ScheduleEvent {
   std::string record;           // JobRecord
   JobSpec spec;
   bool overwrite = false;
+  // If set, the job goes on from there; else it begins.
+  std::optional<RestoredProgress> restored = {};
   Reply reply;
 };
 

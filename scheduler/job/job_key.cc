@@ -143,6 +143,34 @@ std::string EncodeJobKey(const JobKey& key) {
   return bytes;
 }
 
+std::optional<JobKey> DecodeJobKey(std::string_view job_key) {
+  const auto target_part = TargetPart(job_key);
+  if (!target_part.has_value()) return std::nullopt;
+  auto target = DecodeTargetKey(*target_part);
+  if (!target.has_value()) return std::nullopt;
+  JobKey key{*std::move(target), "", ""};
+  std::string_view rest = job_key.substr(target_part->size());
+  if (key.target.kind == TargetKind::kActor) {
+    auto actor_id = TakePart(&rest);
+    if (!actor_id.has_value()) return std::nullopt;
+    key.actor_id = *std::move(actor_id);
+  }
+  auto name = TakePart(&rest);
+  if (!name.has_value() || !rest.empty()) return std::nullopt;
+  key.name = *std::move(name);
+  return key;
+}
+
+std::vector<std::string> NamespacePrefixes(std::string_view ns) {
+  std::vector<std::string> prefixes;
+  for (const TargetKind kind : {TargetKind::kApp, TargetKind::kActor}) {
+    std::string prefix(KindByte(kind));
+    if (!ns.empty()) AppendClosedPart(&prefix, ns);
+    prefixes.push_back(std::move(prefix));
+  }
+  return prefixes;
+}
+
 absl::StatusOr<std::string> ListPrefix(const JobMetadata& metadata) {
   return MetadataPrefix(metadata, /*id_prefix_match=*/false);
 }

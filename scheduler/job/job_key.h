@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -66,12 +67,16 @@ std::optional<GroupKeyParts> ParseGroupKey(std::string_view group_key);
 std::optional<TargetKey> DecodeTargetKey(std::string_view target_key);
 // The namespace of an encoded job key; nullopt if it is malformed.
 std::optional<std::string> NamespacePart(std::string_view job_key);
+// An encoded job key taken apart; nullopt if it is malformed.
+std::optional<JobKey> DecodeJobKey(std::string_view job_key);
 // The target's part of an encoded job key; nullopt if it is malformed.
 std::optional<std::string> TargetPart(std::string_view job_key);
 
 // Prefixes of encoded job keys. All are closed, except for what the caller leaves open on purpose.
 // All jobs of an app; of an actor type (empty id) or of one actor.
 absl::StatusOr<std::string> ListPrefix(const dapr::proto::scheduler::v1::JobMetadata& metadata);
+// All jobs of a namespace, of apps and of actors; of all namespaces if it is empty.
+std::vector<std::string> NamespacePrefixes(std::string_view ns);
 // As ListPrefix; with id_prefix_match the actor id (or the type, if there is no id) is left open.
 absl::StatusOr<std::string> MetadataPrefix(const dapr::proto::scheduler::v1::JobMetadata& metadata,
                                            bool id_prefix_match);

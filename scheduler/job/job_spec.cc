@@ -67,9 +67,8 @@ absl::Status CheckFailurePolicy(const Job& job) {
                              interval.seconds(), interval.nanos()));
 }
 
-}  // namespace
-
-absl::StatusOr<JobSpec> ParseJob(const Job& job, absl::Time now) {
+// Everything but what depends on the time of creation.
+absl::StatusOr<JobSpec> ParseWithoutTimes(const Job& job) {
   RETURN_IF_ERROR(CheckCombination(job));
   JobSpec spec;
   if (job.has_schedule()) {
@@ -80,7 +79,13 @@ absl::StatusOr<JobSpec> ParseJob(const Job& job, absl::Time now) {
   if (job.has_repeats()) spec.repeats = job.repeats();
   RETURN_IF_ERROR(CheckFailurePolicy(job));
   spec.policy = ParseFailurePolicy(job);
+  return spec;
+}
 
+}  // namespace
+
+absl::StatusOr<JobSpec> ParseJob(const Job& job, absl::Time now) {
+  ASSIGN_OR_RETURN(JobSpec spec, ParseWithoutTimes(job));
   spec.begin = now;
   if (job.has_due_time()) {
     const auto due_time = ParseDueTime(job.due_time(), now);
@@ -96,6 +101,18 @@ absl::StatusOr<JobSpec> ParseJob(const Job& job, absl::Time now) {
     }
     spec.expiration = *expiration;
   }
+  return spec;
+}
+
+absl::StatusOr<JobSpec> ParseResolvedJob(const Job& job, absl::Time begin,
+                                         std::optional<absl::Time> expiration) {
+  ASSIGN_OR_RETURN(JobSpec spec, ParseWithoutTimes(job));
+  if (job.has_ttl() != expiration.has_value()) {
+    return Invalid(JobField::kTtl, "a job has an expiration if it has a ttl, and only then");
+  }
+  spec.begin = begin;
+  spec.begins_at_due_time = job.has_due_time();
+  spec.expiration = expiration;
   return spec;
 }
 

@@ -46,6 +46,12 @@ enum class JobField { kSchedule, kRepeats, kDueTime, kTtl, kFailurePolicy };
 // REQUIRES: `now` lies in the years 1 to 9999.
 absl::StatusOr<JobSpec> ParseJob(const dapr::proto::scheduler::v1::Job& job, absl::Time now);
 
+// As ParseJob for a job that was accepted earlier, whose texts were resolved to `begin` and
+// `expiration` then: the texts of times are not looked at. It has an expiration exactly if it has a
+// ttl, and `begin` is its due time exactly if it has one.
+absl::StatusOr<JobSpec> ParseResolvedJob(const dapr::proto::scheduler::v1::Job& job,
+                                         absl::Time begin, std::optional<absl::Time> expiration);
+
 // The part that an error of ParseJob is about; nullopt for any other status.
 std::optional<JobField> InvalidField(const absl::Status& status);
 

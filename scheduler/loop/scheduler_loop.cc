@@ -128,6 +128,8 @@ class SchedulerLoop::Impl {
     });
   }
 
+  absl::Status SyncNow() { return syncer_.SyncNow(); }
+
   WatcherId NewWatcherId() { return ++last_watcher_id_; }
 
   absl::Duration RunOnce() {
@@ -453,6 +455,23 @@ void SchedulerLoop::Schedule(JobKey key, dapr::proto::scheduler::v1::JobMetadata
   const size_t bytes = event.record.size() + event.job_key.size();
   impl_->Submit(std::move(event), bytes);
 }
+
+void SchedulerLoop::Restore(storage::v1::JobRecord record, RestoredProgress progress,
+                            bool overwrite, Reply reply) {
+  ScheduleEvent event;
+  event.key = JobKeyOf(record.metadata(), record.name());
+  event.job_key = EncodeJobKey(event.key);
+  if (absl::Status warm = impl_->Warm(event.job_key, overwrite); !warm.ok()) return reply(warm);
+  event.concurrency_key = record.metadata().concurrency_key();
+  event.record = record.SerializeAsString();
+  event.overwrite = overwrite;
+  event.restored = std::move(progress);
+  event.reply = std::move(reply);
+  const size_t bytes = event.record.size() + event.job_key.size();
+  impl_->Submit(std::move(event), bytes);
+}
+
+absl::Status SchedulerLoop::SyncNow() { return impl_->SyncNow(); }
 
 void SchedulerLoop::Delete(JobKey key, Reply reply) {
   DeleteEvent event;

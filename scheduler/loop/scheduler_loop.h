@@ -72,6 +72,16 @@ class SchedulerLoop {
   void Schedule(JobKey key, dapr::proto::scheduler::v1::JobMetadata metadata,
                 dapr::proto::scheduler::v1::Job job, JobSpec spec, bool overwrite, Reply reply);
 
+  // Stores a job that was taken from a store, as `record` has it, to go on where it was. As
+  // Schedule for everything else; nothing is resolved or filled in. REQUIRES: the record's parts
+  // agree, see CheckRestoredJob.
+  void Restore(belfry::storage::v1::JobRecord record, RestoredProgress progress, bool overwrite,
+               Reply reply);
+
+  // Makes everything durable that was written before the call, on the caller's thread; waits for
+  // the disk. Unavailable if the store has failed.
+  absl::Status SyncNow();
+
   // Deletes a job; OK if there is none.
   void Delete(JobKey key, Reply reply);
 

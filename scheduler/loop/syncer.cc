@@ -92,6 +92,12 @@ void Syncer::Fail(absl::Status status) {
   for (Waiter& waiter : waiters) waiter.done(absl::UnavailableError("the store has failed"));
 }
 
+absl::Status Syncer::SyncNow() {
+  Sync(/*force=*/true);
+  MutexLock lock(&mutex_);
+  return failure_;
+}
+
 bool Syncer::RunOnce() {
   {
     MutexLock lock(&mutex_);
@@ -150,7 +156,8 @@ void Syncer::Sync(bool force) {
   std::vector<Waiter> waiters;
   {
     MutexLock lock(&mutex_);
-    durable_ = target;
+    // Another sync may have covered more meanwhile.
+    durable_ = std::max(durable_, target);
     // Those too who came while the sync was running and wait for no more than it covers: nothing
     // else may ever ask for another sync.
     const auto ready =

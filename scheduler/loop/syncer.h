@@ -53,6 +53,11 @@ class Syncer {
   // The same for each of `all`, at the cost of one.
   void WhenDurable(uint64_t sequence, std::vector<Done> all);
 
+  // One sync, now and on the caller's thread: afterwards everything is durable whose write returned
+  // before the call, also what no reply tells of. Unavailable if that can't be known. Must not be
+  // called by the writer.
+  absl::Status SyncNow();
+
   // Fails everyone who waits and will wait: the writer can't go on.
   void Fail(absl::Status status);
 

@@ -31,6 +31,12 @@ struct Counter {
   absl::Time due;   // index position: the retry time while a retry is pending, else `tick`
 };
 
+// How far a job has come: what must be known besides its record to go on with it elsewhere.
+struct RestoredProgress {
+  absl::Time first_due;  // as NameEntry
+  std::optional<Counter> counter;
+};
+
 std::string EncodeName(const NameEntry& entry);
 std::string EncodeCounter(const Counter& counter);
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "scheduler/base/status_macros.h"
+#include "scheduler/store/quarantine.h"
 
 namespace belfry {
 
@@ -90,11 +91,14 @@ void TurnBatch::DeletePrefixDelete(const std::string& prefix) {
   batch_.Delete(Table::kPrefixDeletes, prefix);
 }
 
-void TurnBatch::PutQuarantine(Table table, std::string_view key, std::string bytes) {
-  std::string quarantine_key(TableName(table));
-  quarantine_key.push_back('\0');
-  quarantine_key.append(key);
-  batch_.Put(Table::kQuarantine, std::move(quarantine_key), std::move(bytes));
+void TurnBatch::PutQuarantine(Table table, std::string_view key, std::string bytes,
+                              std::string_view reason, absl::Time now) {
+  storage::v1::QuarantineNote note;
+  note.set_reason(std::string(reason));
+  EncodeInstant(now, note.mutable_time());
+  const std::string quarantine_key = QuarantineKey(table, key);
+  batch_.Put(Table::kQuarantine, QuarantineNoteKey(quarantine_key), note.SerializeAsString());
+  batch_.Put(Table::kQuarantine, quarantine_key, std::move(bytes));
 }
 
 void TurnBatch::Clear() {

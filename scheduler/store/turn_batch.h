@@ -40,8 +40,9 @@ class TurnBatch {
   void PutFormat(uint32_t version);
   void PutPrefixDelete(const std::string& prefix, uint64_t ceiling);
   void DeletePrefixDelete(const std::string& prefix);
-  // Keeps bytes that could not be read, under their table and key.
-  void PutQuarantine(Table table, std::string_view key, std::string bytes);
+  // Keeps bytes that could not be read, under their table and key, with the reason and the time.
+  void PutQuarantine(Table table, std::string_view key, std::string bytes, std::string_view reason,
+                     absl::Time now);
 
   const Batch& batch() const { return batch_; }
   bool empty() const { return batch_.empty(); }

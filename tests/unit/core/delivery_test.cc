@@ -470,7 +470,7 @@ TEST_CASE("a record that does not parse is set aside and the rest runs") {
   REQUIRE(watcher->triggers[0].name() == "whole");
   std::vector<std::string> quarantined;
   REQUIRE(scheduler.store
-              .Scan({Table::kQuarantine, "", ""},
+              .Scan({Table::kQuarantine, "jobs", ""},  // behind the notes
                     [&](auto, auto value) {
                       quarantined.emplace_back(value);
                       return true;
