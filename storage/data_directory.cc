@@ -29,14 +29,6 @@ absl::Status PathError(int error, const std::string& what, const fs::path& path)
   return absl::ErrnoToStatus(error, fmt::format("cannot {} \"{}\"", what, path.string()));
 }
 
-absl::Status SyncDirectory(const fs::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return PathError(errno, "open directory", path);
-  const int error = ::fsync(fd) == 0 ? 0 : errno;
-  ::close(fd);
-  return error == 0 ? absl::OkStatus() : PathError(error, "sync directory", path);
-}
-
 // The directory that holds the entry of `path`; "." for a plain relative name.
 fs::path ParentOf(const fs::path& path) {
   const fs::path parent = path.parent_path();
@@ -48,7 +40,7 @@ absl::Status MakeDirectories(const fs::path& path) {
   for (const fs::path& part : path) {
     made /= part;
     if (::mkdir(made.c_str(), kDirectoryMode) == 0) {
-      RETURN_IF_ERROR(SyncDirectory(ParentOf(made)));
+      RETURN_IF_ERROR(SyncDirectory(ParentOf(made).string()));
       continue;
     }
     // Not every error matters here: "/" may be on a read-only file system, for one. What counts is
@@ -127,6 +119,14 @@ absl::StatusOr<int> LockDirectory(const fs::path& path) {
 
 }  // namespace
 
+absl::Status SyncDirectory(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return PathError(errno, "open directory", path);
+  const int error = ::fsync(fd) == 0 ? 0 : errno;
+  ::close(fd);
+  return error == 0 ? absl::OkStatus() : PathError(error, "sync directory", path);
+}
+
 absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::string& path) {
   if (path.empty()) return absl::InvalidArgumentError("data directory: the path is empty");
   RETURN_IF_ERROR(MakeDirectories(path));
@@ -138,17 +138,43 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(const std::st
   return std::unique_ptr<DataDirectory>(new DataDirectory(path, lock_fd));
 }
 
+absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::OpenForReading(
+    const std::string& path) {
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) {
+    return absl::NotFoundError(fmt::format("\"{}\" is not a directory", path));
+  }
+  if (!Exists(fs::path(path) / kDatabaseMarker)) {
+    return absl::NotFoundError(
+        fmt::format("\"{}\" holds no store: there is no file \"{}\"", path, kDatabaseMarker));
+  }
+  // A backup has no lock file, and may lie on a medium that cannot be written.
+  const fs::path file = fs::path(path) / kLockFile;
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && errno != ENOENT) return PathError(errno, "open", file);
+  if (fd >= 0 && ::flock(fd, LOCK_SH | LOCK_NB) != 0) {
+    const int error = errno;
+    ::close(fd);
+    if (error != EWOULDBLOCK) return PathError(error, "lock", file);
+    return absl::FailedPreconditionError(
+        fmt::format("\"{}\" is in use: a running scheduler writes it", path));
+  }
+  return std::unique_ptr<DataDirectory>(new DataDirectory(path, fd));
+}
+
 DataDirectory::DataDirectory(std::string path, int lock_fd)
     : path_(std::move(path)), lock_fd_(lock_fd) {}
 
-DataDirectory::~DataDirectory() { ::close(lock_fd_); }
+DataDirectory::~DataDirectory() {
+  if (lock_fd_ >= 0) ::close(lock_fd_);
+}
 
 bool DataDirectory::HasDatabase() const { return Exists(fs::path(path_) / kDatabaseMarker); }
 
 absl::Status DataDirectory::Sync() const {
   RETURN_IF_ERROR(SyncDirectory(path_));
   // ".." and not the path's own text, which may end in a slash or be relative.
-  return SyncDirectory(fs::path(path_) / "..");
+  return SyncDirectory((fs::path(path_) / "..").string());
 }
 
 }  // namespace belfry

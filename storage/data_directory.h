@@ -12,6 +12,9 @@
 
 namespace belfry {
 
+// Makes the entries of a directory durable.
+absl::Status SyncDirectory(const std::string& path);
+
 // Thread safety: none; open it, keep it, destroy it.
 class DataDirectory {
  public:
@@ -21,6 +24,10 @@ class DataDirectory {
   // database but not the one that leads to them; another error that names the path if it cannot be
   // made, read or written.
   static absl::StatusOr<std::unique_ptr<DataDirectory>> Open(const std::string& path);
+
+  // Takes a directory that is there for reading only, and changes nothing in it. NotFound if it is
+  // not a directory or holds no database; FailedPrecondition if another process writes it.
+  static absl::StatusOr<std::unique_ptr<DataDirectory>> OpenForReading(const std::string& path);
 
   // Gives the lock back.
   ~DataDirectory();
@@ -39,7 +46,7 @@ class DataDirectory {
   DataDirectory(std::string path, int lock_fd);
 
   const std::string path_;
-  const int lock_fd_;
+  const int lock_fd_;  // negative: there is none to hold
 };
 
 }  // namespace belfry

@@ -56,7 +56,7 @@ rocksdb::DBOptions MakeDbOptions(std::shared_ptr<rocksdb::EventListener> listene
   rocksdb::DBOptions options;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
-  options.listeners.push_back(std::move(listener));
+  if (listener != nullptr) options.listeners.push_back(std::move(listener));
 
   options.max_background_jobs = kBackgroundJobs;
   options.max_open_files = kOpenFilesMax;

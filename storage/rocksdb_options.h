@@ -28,7 +28,8 @@ inline constexpr int kSealedMemtablesForPressure = 4;
 inline constexpr int kLevel0FilesMax = 40;
 inline constexpr int kLevel0FilesForPressure = 24;
 
-// Options of the whole database. `listener` is told of flushes, compactions and stalls.
+// Options of the whole database. `listener`, which may be null, is told of flushes, compactions and
+// stalls.
 rocksdb::DBOptions MakeDbOptions(std::shared_ptr<rocksdb::EventListener> listener);
 
 // Options of the column family of one table.

@@ -1,15 +1,18 @@
 #include "storage/rocksdb_store.h"
 
 #include <algorithm>
+#include <cstdarg>
 #include <utility>
 
 #include "rocksdb/cache.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/perf_level.h"
+#include "rocksdb/utilities/checkpoint.h"
 #include "rocksdb/write_batch.h"
 #include "scheduler/base/status_macros.h"
 #include "spdlog/fmt/fmt.h"
 #include "spdlog/spdlog.h"
+#include "storage/backup_manifest.h"
 #include "storage/rocksdb_options.h"
 #include "storage/rocksdb_status.h"
 #include "storage/wal_check.h"
@@ -40,6 +43,12 @@ rocksdb::ReadOptions ReadAt(const Snapshot* snapshot) {
 // RocksDB counts every comparison of keys, thread by thread, for whoever asks; nobody does, and the
 // counting takes several percent of a write. The level belongs to the calling thread.
 void CountNothing() { rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable); }
+
+class SilentLogger : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
 
 rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 
@@ -88,8 +97,17 @@ absl::Status CheckLogs(const std::string& path) {
 
 absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(const Options& options) {
   ASSIGN_OR_RETURN(std::unique_ptr<DataDirectory> directory, DataDirectory::Open(options.path));
+  // If this is a restored backup, it is about to become something else.
+  RETURN_IF_ERROR(RemoveBackupManifest(options.path));
   std::unique_ptr<RocksDbStore> store(new RocksDbStore(std::move(directory)));
   RETURN_IF_ERROR(store->OpenDatabase(options.env));
+  return store;
+}
+
+absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbStore::OpenReadOnly(const std::string& path) {
+  ASSIGN_OR_RETURN(std::unique_ptr<DataDirectory> directory, DataDirectory::OpenForReading(path));
+  std::unique_ptr<RocksDbStore> store(new RocksDbStore(std::move(directory)));
+  RETURN_IF_ERROR(store->OpenDatabaseReadOnly());
   return store;
 }
 
@@ -118,9 +136,41 @@ absl::Status RocksDbStore::OpenDatabase(rocksdb::Env* env) {
   return is_new ? directory_->Sync() : absl::OkStatus();
 }
 
+absl::Status RocksDbStore::OpenDatabaseReadOnly() {
+  const std::string& path = directory_->path();
+  const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = DescribeTables();
+  RETURN_IF_ERROR(RefuseUnknownTables(path, descriptors));
+  RETURN_IF_ERROR(CheckWriteAheadLogs(path).status());
+  rocksdb::DBOptions options = MakeDbOptions(nullptr);
+  options.create_if_missing = false;
+  // Otherwise RocksDB begins a diary in the directory.
+  options.info_log = std::make_shared<SilentLogger>();
+  rocksdb::DB* db = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  RETURN_IF_ERROR(
+      FromRocksDb(rocksdb::DB::OpenForReadOnly(options, path, descriptors, &handles, &db),
+                  fmt::format("cannot open the store in \"{}\"", path)));
+  db_.reset(db);
+  read_only_ = true;
+  unused_handle_ = handles.back();
+  handles.pop_back();
+  handles_ = std::move(handles);
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbStore::Checkpoint(const std::string& path) const {
+  rocksdb::Checkpoint* made = nullptr;
+  const std::string context = fmt::format("cannot copy the store to \"{}\"", path);
+  RETURN_IF_ERROR(FromRocksDb(rocksdb::Checkpoint::Create(db_.get(), &made), context));
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  // Never flushes first: that would hold up writes, and the logs are copied anyway.
+  return FromRocksDb(checkpoint->CreateCheckpoint(path, UINT64_MAX), context);
+}
+
 RocksDbStore::~RocksDbStore() {
   if (db_ == nullptr) return;
-  const rocksdb::Status flushed = db_->FlushWAL(/*sync=*/false);
+  const rocksdb::Status flushed =
+      read_only_ ? rocksdb::Status::OK() : db_->FlushWAL(/*sync=*/false);
   if (!flushed.ok()) spdlog::error("closing the store failed error=\"{}\"", flushed.ToString());
   // The monitor uses the handles from background threads.
   rocksdb::CancelAllBackgroundWork(db_.get(), /*wait=*/true);

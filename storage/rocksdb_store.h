@@ -38,6 +38,20 @@ class RocksDbStore : public Store {
   // changes would be lost; else an error that names the path. Logs a torn end of the log.
   static absl::StatusOr<std::unique_ptr<RocksDbStore>> Open(const Options& options);
 
+  // Opens a store that is there for reading, and changes nothing in its directory. Write and Sync
+  // fail. NotFound if there is none; FailedPrecondition if a scheduler is running on it or it holds
+  // tables that this version does not know; DataLoss if it is damaged. A torn end of the log is
+  // left where it is; what it held is not seen.
+  static absl::StatusOr<std::unique_ptr<RocksDbStore>> OpenReadOnly(const std::string& path);
+
+  // Makes a copy of the store in the directory `path`, which must not be there yet, in one that is.
+  // The copy holds everything that was written before the call, and beginnings of what is written
+  // meanwhile. Table files are hard links where the file system allows it. Nobody waits for it.
+  // After an error nothing of it is left.
+  absl::Status Checkpoint(const std::string& path) const;
+
+  const std::string& path() const { return directory_->path(); }
+
   // Keeps all that was written. REQUIRES: all snapshots are gone and no call is running.
   ~RocksDbStore() override;
   RocksDbStore(const RocksDbStore&) = delete;
@@ -61,8 +75,11 @@ class RocksDbStore : public Store {
   absl::Status OpenDatabase(rocksdb::Env* env);
   rocksdb::ColumnFamilyHandle* handle(Table table) const;
 
+  absl::Status OpenDatabaseReadOnly();
+
   // All constant after Open.
   const std::unique_ptr<DataDirectory> directory_;
+  bool read_only_ = false;
   const std::shared_ptr<WritePressureMonitor> monitor_;
   std::unique_ptr<rocksdb::DB> db_;
   // In order of Table.
