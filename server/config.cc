@@ -75,6 +75,9 @@ void AddFlags(CLI::App* app, Config* config, RawFlags* raw) {
   AddBoolean(app, "enable-metrics", &config->enable_metrics, "serve metrics (default: true)");
   AddOption(app, "id", &config->id, "name of this scheduler in its logs");
   AddOption(app, "data-dir", &config->data_dir, "directory that holds the jobs", "etcd-data-dir");
+  AddOption(app, "admin-socket", &config->admin_socket,
+            "Unix socket of belfry admin, export and import; empty means admin.sock in the data "
+            "directory, \"none\" none");
   AddOption(app, "log-level", &config->log_level, "debug, info, warn, error or fatal")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "fatal"}));
   AddBoolean(app, "log-as-json", &config->log_as_json, "one JSON object per log line");

@@ -26,6 +26,7 @@ struct Config {
   bool enable_metrics = true;
   std::string id = "dapr-scheduler-server-0";
   std::string data_dir = "./data";
+  std::string admin_socket;  // empty: admin.sock in data_dir; "none": not served
   std::string log_level = "info";
   bool log_as_json = false;
   std::string override_broadcast_host_port;  // advertised as it is; empty means found out

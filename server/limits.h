@@ -17,6 +17,20 @@ inline constexpr size_t kMaxListBytes = size_t{512} << 20;
 // a client may reasonably copy from us, so that nobody is cut off because of jitter.
 inline constexpr absl::Duration kMinClientPingInterval = absl::Seconds(1);
 
+// The admin service. Calls beyond the first are refused with ResourceExhausted; one whose client
+// takes or sends nothing for the second is cancelled, as it holds an old state of the store.
+inline constexpr int kMaxAdminCalls = 16;
+inline constexpr absl::Duration kMaxAdminStall = absl::Minutes(5);
+// Quarantined records that one call tells of; the rest is left out.
+inline constexpr size_t kMaxQuarantineList = 100000;
+// Jobs, and bytes after which no further job is taken, that an import hands to the loop together.
+inline constexpr size_t kImportBatchJobs = 1000;
+inline constexpr size_t kImportBatchBytes = size_t{8} << 20;
+// An import tries jobs that the scheduler had no room for again after this, and gives up if no job
+// was taken for this long.
+inline constexpr absl::Duration kImportRetryPause = absl::Milliseconds(100);
+inline constexpr absl::Duration kMaxImportWait = absl::Seconds(30);
+
 // At a stop every call is answered at once; this is how long the answers may take to reach their
 // callers. Idle clients that do not listen are waited for as long, so it is short.
 inline constexpr absl::Duration kDrainTimeout = absl::Seconds(1);

@@ -13,6 +13,8 @@
 #include "scheduler/base/status_macros.h"
 #include "scheduler/loop/scheduler_loop.h"
 #include "server/access.h"
+#include "server/admin_server.h"
+#include "server/admin_service.h"
 #include "server/broadcast_address.h"
 #include "server/certificates.h"
 #include "server/durability_warning.h"
@@ -28,16 +30,32 @@
 #include "server/scheduler_service.h"
 #include "server/stop_signals.h"
 #include "spdlog/spdlog.h"
+#include "storage/backup.h"
 #include "storage/rocksdb_store.h"
 
 namespace belfry::server {
 namespace {
+
+constexpr char kNoAdminSocket[] = "none";
+constexpr char kAdminSocketName[] = "admin.sock";
 
 // Ends the process at once: threads that hang cannot hold it.
 [[noreturn]] void EndNow(const std::string& why) {
   spdlog::critical("ending at once: {}", why);
   spdlog::default_logger()->flush();
   std::_Exit(EXIT_FAILURE);
+}
+
+absl::StatusOr<v1::BackupResponse> Backup(const RocksDbStore& store, const std::string& directory,
+                                          const std::function<bool()>& is_cancelled) {
+  ASSIGN_OR_RETURN(const BackupReport report, MakeBackup(store, directory, is_cancelled));
+  v1::BackupResponse response;
+  response.set_jobs(report.store.rows_of(Table::kNames));
+  response.set_counters(report.store.rows_of(Table::kCounters));
+  response.set_quarantined(report.store.quarantined);
+  response.set_files(report.files.files);
+  response.set_bytes(report.files.bytes);
+  return response;
 }
 
 std::string HostAddressOrLoopback() {
@@ -62,6 +80,7 @@ class Scheduler {
   absl::Status OpenStore();
   absl::Status OpenPorts();
   absl::Status StartGrpc();
+  absl::Status StartAdmin();
 
   const Config& config_;
   SystemClock clock_;
@@ -75,6 +94,8 @@ class Scheduler {
   std::unique_ptr<Health> health_;
   std::unique_ptr<SchedulerService> service_;
   std::unique_ptr<GrpcServer> grpc_;
+  std::unique_ptr<AdminService> admin_service_;
+  std::unique_ptr<AdminServer> admin_;
   // Destroyed first: its handlers look at the others.
   std::unique_ptr<HttpServer> http_;
 };
@@ -155,6 +176,23 @@ absl::Status Scheduler::StartGrpc() {
   return absl::OkStatus();
 }
 
+absl::Status Scheduler::StartAdmin() {
+  if (config_.admin_socket == kNoAdminSocket) return absl::OkStatus();
+  const std::string path = config_.admin_socket.empty() ? config_.data_dir + "/" + kAdminSocketName
+                                                        : config_.admin_socket;
+  AdminContext context;
+  context.loop = loop_.get();
+  context.store = store_.get();
+  context.metrics = &metrics_;
+  context.backup = [this](const std::string& directory, const std::function<bool()>& cancelled) {
+    return Backup(*store_, directory, cancelled);
+  };
+  // Who may connect is decided by the socket's mode.
+  admin_service_ = std::make_unique<AdminService>(std::move(context), AuthorizeAll);
+  ASSIGN_OR_RETURN(admin_, AdminServer::Start(path, admin_service_.get()));
+  return absl::OkStatus();
+}
+
 absl::Status Scheduler::Start() {
   RETURN_IF_ERROR(LoadCertificates());
   RETURN_IF_ERROR(OpenStore());
@@ -162,6 +200,7 @@ absl::Status Scheduler::Start() {
   RETURN_IF_ERROR(OpenPorts());
   loop_->Start();
   http_->Start();
+  RETURN_IF_ERROR(StartAdmin());
   RETURN_IF_ERROR(StartGrpc());
   if (!config_.ports_file.empty()) {
     RETURN_IF_ERROR(WritePortsFile(config_.ports_file, ports_));
@@ -180,12 +219,14 @@ void Scheduler::Stop() {
   // Whoever routes callers here should see it before calls fail.
   if (health_ != nullptr) health_->SetServing(false);
   streams_.CloseAll(absl::UnavailableError("server is closing"));
+  if (admin_service_ != nullptr) admin_service_->Stop();
   // Answers what is under way, and refuses what still comes, so that no call waits for anything.
   if (loop_ != nullptr) {
     const absl::Status status = loop_->Stop();
     if (!status.ok()) spdlog::error("stopping the loop: {}", status.ToString());
   }
   if (grpc_ != nullptr) grpc_->Shutdown(kDrainTimeout);
+  if (admin_ != nullptr) admin_->Shutdown(absl::ZeroDuration());
   if (http_ != nullptr) http_->Stop();
 }
 

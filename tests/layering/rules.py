@@ -8,7 +8,7 @@ SOURCE_FOLDERS = ("proto", "scheduler", "storage", "server", "client", "tests")
 
 MODULES = {
     # Generated from proto/; named as they are included.
-    "wire": ("dapr/proto/",),
+    "wire": ("dapr/proto/", "belfry/v1/"),
     "records": ("belfry/storage/",),
     # Keys and certificates in files: both ends of a connection have them.
     "tls": ("client/tls/",),

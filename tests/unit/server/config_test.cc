@@ -40,6 +40,7 @@ TEST_CASE("without flags the defaults hold") {
   CHECK_FALSE(config.log_as_json);
   CHECK(config.override_broadcast_host_port.empty());
   CHECK(config.max_unsynced == absl::Seconds(1));
+  CHECK(config.admin_socket.empty());
   CHECK(config.ports_file.empty());
 }
 
@@ -58,6 +59,7 @@ TEST_CASE("flags are read with = and with a space") {
   CHECK(Parsed({"--override-broadcast-host-port=h:1"}).override_broadcast_host_port == "h:1");
   CHECK(Parsed({"--max-unsynced=250ms"}).max_unsynced == absl::Milliseconds(250));
   CHECK(Parsed({"--ports-file=/p"}).ports_file == "/p");
+  CHECK(Parsed({"--admin-socket=/s"}).admin_socket == "/s");
 }
 
 TEST_CASE("limits are numbers, sizes and times within their ranges") {

@@ -99,6 +99,7 @@ class RunningServer {
   void CallAs(const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
     stub_ = NewStub(credentials);
   }
+  ServerMetrics& metrics() { return metrics_; }
 
   // On a connection of its own.
   std::unique_ptr<pb::Scheduler::Stub> NewStub(

@@ -1,0 +1,105 @@
+#include "server/admin_server.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "fmt/format.h"
+#include "grpcpp/security/server_credentials.h"
+#include "grpcpp/server_builder.h"
+#include "scheduler/base/status_macros.h"
+
+namespace belfry::server {
+namespace {
+
+constexpr mode_t kSocketMode = 0600;
+constexpr int kUnlimited = -1;
+// One byte is for the end of the text.
+constexpr size_t kMaxPathBytes = sizeof(sockaddr_un::sun_path) - 1;
+
+absl::Status CheckLength(const std::string& path) {
+  if (path.size() <= kMaxPathBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("admin socket \"{}\": the path has {} bytes, a socket's has at most {}; give a "
+                  "shorter one with --admin-socket",
+                  path, path.size(), kMaxPathBytes));
+}
+
+bool IsListenedOn(const std::string& path) {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const int result = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  ::close(fd);
+  return result == 0;
+}
+
+// Removes what a process that was killed has left.
+absl::Status RemoveStale(const std::string& path) {
+  struct stat info = {};
+  if (::lstat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT) return absl::OkStatus();
+    return absl::ErrnoToStatus(errno, fmt::format("cannot look at admin socket \"{}\"", path));
+  }
+  if (!S_ISSOCK(info.st_mode)) {
+    return absl::FailedPreconditionError(
+        fmt::format("admin socket \"{}\": there is a file of that name already", path));
+  }
+  if (IsListenedOn(path)) {
+    return absl::FailedPreconditionError(
+        fmt::format("admin socket \"{}\": another process listens on it", path));
+  }
+  if (::unlink(path.c_str()) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, fmt::format("cannot remove admin socket \"{}\"", path));
+}
+
+// As gRPC wants a path: it takes a percent sign for the beginning of an escaped byte.
+std::string Target(const std::string& path) {
+  std::string target = "unix:";
+  for (const char c : path) {
+    if (c == '%') {
+      target += "%25";
+    } else {
+      target += c;
+    }
+  }
+  return target;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& path,
+                                                                grpc::Service* service) {
+  RETURN_IF_ERROR(CheckLength(path));
+  RETURN_IF_ERROR(RemoveStale(path));
+  grpc::ServerBuilder builder;
+  builder.SetMaxReceiveMessageSize(kUnlimited);
+  builder.SetMaxSendMessageSize(kUnlimited);
+  builder.AddListeningPort(Target(path), grpc::InsecureServerCredentials());
+  builder.RegisterService(service);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  // Until here the mode followed the process's umask, which leaves nothing to others.
+  if (server == nullptr || ::chmod(path.c_str(), kSocketMode) != 0) {
+    return absl::UnavailableError(
+        fmt::format("cannot listen on admin socket \"{}\": {}", path, std::strerror(errno)));
+  }
+  return std::unique_ptr<AdminServer>(new AdminServer(std::move(server), path));
+}
+
+AdminServer::AdminServer(std::unique_ptr<grpc::Server> server, std::string path)
+    : server_(std::move(server)), path_(std::move(path)) {}
+
+void AdminServer::Shutdown(absl::Duration drain) {
+  server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(drain));
+  ::unlink(path_.c_str());
+}
+
+}  // namespace belfry::server
