@@ -6,6 +6,7 @@
 // reference that would make this scheduler share its jobs with others or would ask for security
 // that it is not given the means for end the start: they are never ignored.
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -62,6 +62,9 @@ const auto& SizeFlags() {
                "deletes of many jobs that may be under way"},
       SizeFlag{"max-pending-lists", &L::max_pending_lists, Unit::kCount, 1, 1'000'000,
                "lists of jobs that may be waiting or under way"},
+      // A message of gRPC is at most 2 GiB long.
+      SizeFlag{"max-list-bytes", &L::max_list_bytes, Unit::kBytes, 1, 2 * kGiB - 1,
+               "largest answer to ListJobs"},
       SizeFlag{"max-streams", &L::max_streams, Unit::kCount, 1, 1'000'000,
                "streams of sidecars that may be open"},
       SizeFlag{"max-stream-unsent-bytes", &L::max_unsent_bytes, Unit::kBytes, kKiB, kGiB,

@@ -9,10 +9,6 @@
 
 namespace belfry::server {
 
-// Payloads and definitions of one ListJobs answer; a longer list is refused with
-// ResourceExhausted.
-inline constexpr size_t kMaxListBytes = size_t{512} << 20;
-
 // A client may ping this often; one that pings more often loses its connection. Below the 3 s that
 // a client may reasonably copy from us, so that nobody is cut off because of jitter.
 inline constexpr absl::Duration kMinClientPingInterval = absl::Seconds(1);

@@ -1,5 +1,6 @@
 #include "server/scheduler_service.h"
 
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -43,6 +44,17 @@ absl::Status BadMetadata(const absl::Status& status, const std::string& text) {
 
 absl::Status JobNotFound(const std::string& name) {
   return absl::NotFoundError(fmt::format("job not found: {}", name));
+}
+
+// Where lists are not limited.
+absl::Status WithWayOut(const absl::Status& status) {
+  constexpr std::string_view kTooLarge = "the list is larger";
+  const std::string message(status.message());
+  if (!absl::IsResourceExhausted(status) || !message.starts_with(kTooLarge)) return status;
+  return absl::ResourceExhaustedError(
+      message +
+      " (--max-list-bytes); belfry.v1.Admin streams lists of any size: see belfry admin "
+      "list and belfry export");
 }
 
 }  // namespace
@@ -151,10 +163,10 @@ grpc::ServerUnaryReactor* SchedulerService::ListJobs(grpc::CallbackServerContext
   if (!prefix.ok()) return Refuse(call, prefix.status());
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
   context_.loop->List(
-      std::move(prefix).value(), kMaxListBytes,
+      std::move(prefix).value(), context_.limits.max_list_bytes,
       [reactor, response](absl::StatusOr<std::vector<storage::v1::JobRecord>> records) {
         if (!records.ok()) {
-          reactor->Finish(ToGrpcStatus(records.status()));
+          reactor->Finish(ToGrpcStatus(WithWayOut(records.status())));
           return;
         }
         for (storage::v1::JobRecord& record : *records) {

@@ -2,6 +2,7 @@
 
 // What the calls of the Scheduler service share.
 
+#include <cstddef>
 #include <string>
 
 #include "scheduler/base/clock.h"

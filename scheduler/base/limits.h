@@ -122,6 +122,8 @@ struct Limits {
   size_t max_concurrency_keys = kMaxGroupsPerTarget;
   size_t max_prefix_deletes = kMaxPendingPrefixDeletes;
   size_t max_pending_lists = kMaxPendingLists;
+  // Payloads and definitions of one answer to ListJobs.
+  size_t max_list_bytes = size_t{1} << 30;
   size_t max_streams = kMaxStreams;
   // Of one stream.
   size_t max_unsent_bytes = kMaxUnsentBytesPerWatcher;

@@ -40,8 +40,16 @@ TEST_CASE("without flags the defaults hold") {
   CHECK_FALSE(config.log_as_json);
   CHECK(config.override_broadcast_host_port.empty());
   CHECK(config.max_unsynced == absl::Seconds(1));
+  CHECK(config.limits.max_list_bytes == size_t{1} << 30);
   CHECK(config.admin_socket.empty());
   CHECK(config.ports_file.empty());
+}
+
+TEST_CASE("the largest list is a number of bytes that fits into a message") {
+  const std::string text = GENERATE("0", "-1", "2147483648", "1GiB", "");
+  const Arguments arguments = ParseArguments({"--max-list-bytes=" + text});
+  CHECK_FALSE(arguments.config.has_value());
+  CHECK(arguments.exit_code == 2);
 }
 
 TEST_CASE("flags are read with = and with a space") {
@@ -59,6 +67,8 @@ TEST_CASE("flags are read with = and with a space") {
   CHECK(Parsed({"--override-broadcast-host-port=h:1"}).override_broadcast_host_port == "h:1");
   CHECK(Parsed({"--max-unsynced=250ms"}).max_unsynced == absl::Milliseconds(250));
   CHECK(Parsed({"--ports-file=/p"}).ports_file == "/p");
+  CHECK(Parsed({"--max-list-bytes=1"}).limits.max_list_bytes == 1);
+  CHECK(Parsed({"--max-list-bytes", "2147483647"}).limits.max_list_bytes == 2147483647);
   CHECK(Parsed({"--admin-socket=/s"}).admin_socket == "/s");
 }
 
