@@ -258,6 +258,8 @@ std::optional<CommandLine> ParseCommandLine(const std::vector<std::string>& argu
   AddWatch(add(Command::kWatch, "watch", "Receive the app's triggers, print and answer them"),
            &line, &raw);
   AddNext(add(Command::kNext, "next", "Print when a job would fire; talks to no scheduler"), &raw);
+  AdminParser admin;
+  admin.AddTo(&app);
 
   // CLI11 reports by exceptions, and wants the arguments in reverse.
   try {
@@ -272,9 +274,12 @@ std::optional<CommandLine> ParseCommandLine(const std::vector<std::string>& argu
     return std::nullopt;
   }
   const CLI::App* command = app.get_subcommands().front();
-  line.command = commands.at(command);
+  const auto it = commands.find(command);
+  line.command = it != commands.end() ? it->second : Command::kAdmin;
   line.command_name = command->get_name();
-  if (absl::Status status = Complete(*command, raw, &line); !status.ok()) {
+  const absl::Status status = line.command == Command::kAdmin ? admin.Finish(command, &line.admin)
+                                                              : Complete(*command, raw, &line);
+  if (!status.ok()) {
     err << "belfry: " << line.command_name << ": " << std::string(status.message()) << "\n";
     *exit_code = kExitUsage;
     return std::nullopt;

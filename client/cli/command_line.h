@@ -10,6 +10,7 @@
 
 #include "absl/time/time.h"
 #include "belfry/client.h"
+#include "client/cli/admin_options.h"
 #include "client/cli/next.h"
 
 namespace belfry {
@@ -18,7 +19,7 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;  // the call failed
 inline constexpr int kExitUsage = 2;   // the command line is wrong
 
-enum class Command { kSchedule, kGet, kList, kDelete, kDeletePrefix, kWatch, kNext };
+enum class Command { kSchedule, kGet, kList, kDelete, kDeletePrefix, kWatch, kNext, kAdmin };
 
 struct CommandLine {
   Command command = Command::kList;
@@ -35,6 +36,7 @@ struct CommandLine {
   std::optional<uint64_t> count;  // ends after so many triggers
 
   NextOptions next;
+  AdminOptions admin;
 };
 
 // Parses `arguments` (without the program's name) and the environment. If the program should end

@@ -36,6 +36,7 @@ absl::Status Call(const CommandLine& line, Client* client, std::ostream& out) {
       return client->DeletePrefix(line.name);
     case Command::kWatch:
     case Command::kNext:
+    case Command::kAdmin:
       break;
   }
   return absl::InternalError("not a call");

@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "client/cli/admin_commands.h"
 #include "client/cli/command_line.h"
 #include "client/cli/commands.h"
 #include "client/cli/next.h"
+#include "client/cli/verify.h"
 #include "client/cli/watch.h"
 #include "grpc/support/log.h"
 
@@ -30,6 +32,12 @@ int main(int argc, char** argv) {
   }
   if (line->command == belfry::Command::kWatch) {
     return belfry::RunWatch(*line, std::cout, std::cerr);
+  }
+  if (line->command == belfry::Command::kAdmin) {
+    if (line->admin.command == belfry::AdminCommand::kVerify) {
+      return belfry::RunVerify(line->admin.directory, std::cout, std::cerr);
+    }
+    return belfry::RunAdmin(line->admin, std::cin, std::cout, std::cerr);
   }
   belfry::Client client(line->client);
   return belfry::RunCall(*line, &client, std::cout, std::cerr);

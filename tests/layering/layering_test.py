@@ -29,6 +29,9 @@ GOOD_TREE = {
     "client/cli/next.h": "#pragma once\n",
     "client/cli/next.cc": '#include "client/cli/next.h"\n'
     '#include "scheduler/schedule/schedule.h"\n',
+    "client/cli/verify.h": "#pragma once\n",
+    "client/cli/verify.cc": '#include "client/cli/verify.h"\n'
+    '#include "storage/rocksdb_store.h"\n',
     "tests/unit/all_test.cc": "#include <catch2/catch.hpp>\n"
     '#include "server/service.h"\n#include "belfry/client.h"\n',
     "server/service.h": "#pragma once\n",
@@ -65,6 +68,12 @@ PLANTED = {
     "command line includes the schedule outside next": (
         "client/cli/a.cc", '#include "scheduler/schedule/schedule.h"\n',
         "cli may not include schedule"),
+    "command line includes the store outside verify": (
+        "client/cli/a.cc", '#include "storage/rocksdb_store.h"\n', "cli may not include storage"),
+    "verify includes RocksDB": (
+        "client/cli/verify.cc",
+        '#include "client/cli/verify.h"\n#include "rocksdb/db.h"\n',
+        "cli_verify may not include RocksDB"),
     "next includes the engine": (
         "client/cli/next.h", '#pragma once\n#include "scheduler/engine/engine.h"\n',
         "cli_next may not include core"),

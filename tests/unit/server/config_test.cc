@@ -46,7 +46,7 @@ TEST_CASE("without flags the defaults hold") {
 }
 
 TEST_CASE("the largest list is a number of bytes that fits into a message") {
-  const std::string text = GENERATE("0", "-1", "2147483648", "1GiB", "");
+  const std::string text = GENERATE("0", "-1", "2147483648", "1TiB", "");
   const Arguments arguments = ParseArguments({"--max-list-bytes=" + text});
   CHECK_FALSE(arguments.config.has_value());
   CHECK(arguments.exit_code == 2);

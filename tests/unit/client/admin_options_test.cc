@@ -1,0 +1,93 @@
+// The command lines of admin, export and import.
+
+#include "client/cli/admin_options.h"
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <optional>
+#include <sstream>
+
+#include "client/cli/command_line.h"
+
+namespace belfry {
+namespace {
+
+struct Parsed {
+  std::ostringstream out, err;
+  int exit_code = -1;
+  std::optional<CommandLine> line;
+
+  explicit Parsed(const std::vector<std::string>& arguments) {
+    for (const char* name : {"APP_ID", "NAMESPACE", "BELFRY_DATA_DIR", "BELFRY_ADMIN_SOCKET"}) {
+      unsetenv(name);
+    }
+    line = ParseCommandLine(arguments, out, err, &exit_code);
+  }
+};
+
+AdminOptions Options(const std::vector<std::string>& arguments) {
+  const Parsed parsed(arguments);
+  INFO(parsed.err.str());
+  REQUIRE(parsed.line.has_value());
+  REQUIRE(parsed.line->command == Command::kAdmin);
+  return parsed.line->admin;
+}
+
+TEST_CASE("the commands of an administrator need no app id") {
+  const AdminOptions backup = Options({"admin", "backup", "--to", "/b"});
+  CHECK(backup.command == AdminCommand::kBackup);
+  CHECK(backup.directory == "/b");
+  CHECK(backup.data_dir == "./data");
+  CHECK(backup.socket.empty());
+  CHECK(backup.timeout == absl::Hours(1));
+  const AdminOptions verify = Options({"admin", "verify", "/b"});
+  CHECK(verify.command == AdminCommand::kVerify);
+  CHECK(verify.directory == "/b");
+  const AdminOptions quarantine =
+      Options({"admin", "quarantine", "--admin-socket=/s", "--timeout=5s"});
+  CHECK(quarantine.command == AdminCommand::kQuarantine);
+  CHECK(quarantine.socket == "/s");
+  CHECK(quarantine.timeout == absl::Seconds(5));
+}
+
+TEST_CASE("lists and exports are of all namespaces unless one is named") {
+  CHECK(Options({"export"}).filter.namespace_().empty());
+  CHECK(Options({"export", "--namespace", "ns", "--data-dir=/d"}).filter.namespace_() == "ns");
+  CHECK(Options({"export", "--data-dir=/d"}).data_dir == "/d");
+  const AdminOptions list = Options({"admin", "list", "--namespace=ns", "--app-id=app"});
+  CHECK(list.command == AdminCommand::kList);
+  CHECK(list.filter.app_id() == "app");
+  CHECK(Options({"admin", "list", "--namespace=ns", "--actor-type=T"}).filter.actor_type() == "T");
+}
+
+TEST_CASE("an import fails on conflicts unless told otherwise") {
+  const AdminOptions plain = Options({"import"});
+  CHECK(plain.command == AdminCommand::kImport);
+  CHECK(plain.file.empty());
+  CHECK(plain.import.on_conflict() == v1::CONFLICT_RULE_FAIL);
+  CHECK_FALSE(plain.import.dry_run());
+  const AdminOptions full = Options({"import", "--dry-run", "--on-conflict=skip", "file"});
+  CHECK(full.file == "file");
+  CHECK(full.import.on_conflict() == v1::CONFLICT_RULE_SKIP);
+  CHECK(full.import.dry_run());
+  CHECK(Options({"import", "--on-conflict=replace"}).import.on_conflict() ==
+        v1::CONFLICT_RULE_REPLACE);
+}
+
+TEST_CASE("what cannot be meant is a usage error") {
+  const std::vector<std::string> arguments = GENERATE(
+      std::vector<std::string>{"admin"}, std::vector<std::string>{"admin", "backup"},
+      std::vector<std::string>{"admin", "verify"}, std::vector<std::string>{"admin", "hope"},
+      std::vector<std::string>{"import", "--on-conflict=hope"},
+      std::vector<std::string>{"export", "--timeout=soon"},
+      std::vector<std::string>{"admin", "list", "--app-id=app"},
+      std::vector<std::string>{"admin", "list", "--namespace=n", "--app-id=a", "--actor-type=t"});
+  const Parsed parsed(arguments);
+  INFO(parsed.err.str());
+  CHECK_FALSE(parsed.line.has_value());
+  CHECK(parsed.exit_code == kExitUsage);
+  CHECK(parsed.err.str().starts_with("belfry: "));
+}
+
+}  // namespace
+}  // namespace belfry
