@@ -76,6 +76,26 @@ TEST_CASE("who comes while a sync runs that does not cover its change waits for 
   REQUIRE(f.answers == 2);
 }
 
+TEST_CASE("a sync on demand within another covers more, and is not forgotten when that one ends") {
+  Fixture f;
+  const uint64_t first = f.syncer.Announce();
+  f.syncer.Written();
+  f.syncer.WhenDurable(first, f.Count());
+  uint64_t second = 0;
+  f.store.during_sync = [&] {
+    f.store.during_sync = nullptr;
+    second = f.syncer.Announce();
+    f.syncer.Written();
+    REQUIRE(f.syncer.SyncNow().ok());
+  };
+  REQUIRE(f.syncer.RunOnce());
+  REQUIRE(f.answers == 1);
+  REQUIRE(f.store.syncs == 2);
+  // Nothing is left to sync, so this must not wait for another one.
+  f.syncer.WhenDurable(second, f.Count());
+  REQUIRE(f.answers == 2);
+}
+
 TEST_CASE("what is durable already is answered at once") {
   Fixture f;
   f.syncer.WhenDurable(f.syncer.announced(), f.Count());
