@@ -152,8 +152,10 @@ class GrpcConnection final : public Connection {
     wire::ScheduleJobResponse response;
   };
 
-  // Monotonic, so that a stepped wall clock neither ends nor prolongs a call.
+  // Monotonic, so that a stepped wall clock neither ends nor prolongs a call. Without any time it
+  // lies well in the past: gRPC rounds up, and an answer that is quick would come first.
   static gpr_timespec Deadline(absl::Duration timeout) {
+    if (timeout <= absl::ZeroDuration()) timeout = -absl::Seconds(1);
     return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
                         gpr_time_from_nanos(absl::ToInt64Nanoseconds(timeout), GPR_TIMESPAN));
   }

@@ -7,6 +7,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -96,7 +97,10 @@ struct TestCa::State {
 
 TestCa::TestCa() : state_(std::make_unique<State>()) {
   state_->key = NewKey("EC");
-  state_->certificate = NewCertificate(1, "test authority", {}, state_->key.get());
+  // Authorities are told apart by their names: where both are trusted the right one must be found.
+  static std::atomic<int> count = 0;
+  state_->certificate =
+      NewCertificate(1, "test authority " + std::to_string(++count), {}, state_->key.get());
   X509* const certificate = state_->certificate.get();
   X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
   AddExtension(certificate, certificate, NID_basic_constraints, "critical,CA:TRUE");

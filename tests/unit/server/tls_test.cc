@@ -209,26 +209,30 @@ TEST_CASE("who is refused learns nothing of the target and changes nothing") {
 TEST_CASE("no connection without a valid certificate of the right authority") {
   TlsServer tls;
   TestCa other;
-  const std::shared_ptr<grpc::ChannelCredentials> client =
-      GENERATE_REF(grpc::InsecureChannelCredentials(), tls.ClientOf({}),
-                   tls.ClientOf(other.Issue({.names = kApp})),
-                   tls.Client({.names = kApp,
-                               .not_before = std::chrono::hours(-48),
-                               .not_after = std::chrono::hours(-24)}),
-                   tls.Client({.names = kApp,
-                               .not_before = std::chrono::hours(24),
-                               .not_after = std::chrono::hours(48)}));
-  tls.server().CallAs(client);
-  CHECK(tls.server().List(AppMetadata()).first.error_code() == grpc::StatusCode::UNAVAILABLE);
-  CHECK_FALSE(WatchesHosts(tls.server(), client));
+  const std::vector<std::shared_ptr<grpc::ChannelCredentials>> clients = {
+      grpc::InsecureChannelCredentials(), tls.ClientOf({}),
+      tls.ClientOf(other.Issue({.names = kApp})),
+      tls.Client({.names = kApp,
+                  .not_before = std::chrono::hours(-48),
+                  .not_after = std::chrono::hours(-24)}),
+      tls.Client({.names = kApp,
+                  .not_before = std::chrono::hours(24),
+                  .not_after = std::chrono::hours(48)})};
+  for (const auto& client : clients) {
+    tls.server().CallAs(client);
+    CHECK(tls.server().List(AppMetadata()).first.error_code() == grpc::StatusCode::UNAVAILABLE);
+    CHECK_FALSE(WatchesHosts(tls.server(), client));
+  }
+  CHECK(WatchesHosts(tls.server(), tls.Client({.names = kApp})));
 }
 
 TEST_CASE("without CAs clients need no certificate, and one that they have does not matter") {
   TlsServer tls(false);
-  const auto client = GENERATE_REF(tls.ClientOf({}),
-                                   tls.Client({.names = "URI:spiffe://example.org/ns/other/one"}));
-  for (const grpc::Status& status : CallAll(&tls.server(), client, "ns", "app")) {
-    CHECK(status.error_message() == "");
+  for (const auto& client :
+       {tls.ClientOf({}), tls.Client({.names = "URI:spiffe://example.org/ns/other/one"})}) {
+    for (const grpc::Status& status : CallAll(&tls.server(), client, "ns", "app")) {
+      CHECK(status.error_message() == "");
+    }
   }
 }
 
