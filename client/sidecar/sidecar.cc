@@ -161,6 +161,7 @@ void Sidecar::WarnOfOpenPorts() const {
   const bool only_here =
       !addresses.empty() && std::all_of(addresses.begin(), addresses.end(), IsLoopback);
   if (only_here || !config_.dapr_api_token.empty()) return;
+  if (!config_.unix_socket_directory.empty()) return;
   spdlog::warn(
       "the API is open to other machines: whoever reaches it can read and change the jobs of this "
       "app; give --dapr-listen-addresses=127.0.0.1, or set DAPR_API_TOKEN");
