@@ -151,7 +151,7 @@ class TreeBuilder {
     if (parent.kind == JsonValue::Kind::kArray) {
       parent.items.push_back(std::move(value));
     } else {
-      parent.members.emplace_back(std::move(key_), std::move(value));
+      parent.members.push_back({std::move(key_), std::move(value)});
       key_.clear();
     }
     return true;

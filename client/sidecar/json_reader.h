@@ -5,12 +5,13 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 
 namespace belfry::sidecar {
+
+struct JsonMember;
 
 // A value. Ordinary value semantics.
 struct JsonValue {
@@ -19,8 +20,8 @@ struct JsonValue {
   Kind kind = Kind::kNull;
   // The text of a number as it was written, or the content of a string.
   std::string text;
-  std::vector<JsonValue> items;                            // of an array
-  std::vector<std::pair<std::string, JsonValue>> members;  // of an object, in source order
+  std::vector<JsonValue> items;     // of an array
+  std::vector<JsonMember> members;  // of an object, in source order
   // Where the value begins in the source, and its key if it is a member of an object; in bytes.
   std::size_t offset = 0;
   std::size_t key_offset = 0;
@@ -33,6 +34,12 @@ struct JsonValue {
 
   // The first member of that name, or null. REQUIRES: is_object().
   const JsonValue* Find(std::string_view name) const;
+};
+
+// A member of an object.
+struct JsonMember {
+  std::string key;
+  JsonValue value;
 };
 
 // Reads one value that fills `text`, white space around it aside. InvalidArgument with the line and

@@ -12,11 +12,11 @@ TEST_CASE("the order of members, repeated keys and the text of numbers are kept"
   const auto value = ParseJson(R"( {"b":1.50,"a":[true,null,"x"],"b":-0e1} )");
   REQUIRE(value.ok());
   REQUIRE(value->members.size() == 3);
-  CHECK(value->members[0].first == "b");
-  CHECK(value->members[0].second.text == "1.50");
-  CHECK(value->members[1].second.items.size() == 3);
-  CHECK(value->members[2].second.text == "-0e1");
-  CHECK(value->Find("a") == &value->members[1].second);
+  CHECK(value->members[0].key == "b");
+  CHECK(value->members[0].value.text == "1.50");
+  CHECK(value->members[1].value.items.size() == 3);
+  CHECK(value->members[2].value.text == "-0e1");
+  CHECK(value->Find("a") == &value->members[1].value);
   CHECK(value->Find("c") == nullptr);
 }
 
@@ -49,17 +49,17 @@ TEST_CASE("keys and values know where they begin") {
     return text.substr(offset, size);
   };
   CHECK(value->offset == 1);
-  const JsonValue& a = value->members[0].second;
+  const JsonValue& a = value->members[0].value;
   CHECK(at(a.key_offset, 6) == "\"a\\\"]\"");
   CHECK(at(a.offset, 2) == "[1");
   CHECK(at(a.items[0].offset, 1) == "1");
   CHECK(at(a.items[1].offset, 4) == "true");
   CHECK(at(a.items[2].offset, 2) == "{}");
   CHECK(at(a.items[3].offset, 5) == "\"x\\\\\"");
-  const JsonValue& b = value->members[1].second;
+  const JsonValue& b = value->members[1].value;
   CHECK(at(b.key_offset, 3) == "\"b\"");
   CHECK(at(b.offset, 4) == "null");
-  const JsonValue& d = value->members[2].second.members[0].second;
+  const JsonValue& d = value->members[2].value.members[0].value;
   CHECK(at(d.key_offset, 3) == "\"d\"");
   CHECK(at(d.offset, 2) == "-1");
 }
