@@ -32,6 +32,7 @@ build: configure ## Build everything into build/release/bin
 test: build ## Build and run all tests
 	ctest --preset release
 	@tests/sdk/skipped.sh build/sdk
+	@tests/sdk/skipped.sh build/release/skipped
 
 test-sdk: configure ## Run only the programs with Dapr's SDKs and protocol (SDKS=python: one of them)
 	cmake --build --preset release --target $(SDK_TARGETS)

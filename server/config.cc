@@ -26,6 +26,7 @@ constexpr absl::Duration kMaxUnsyncedMax = absl::Hours(1);
 // Texts that become something else.
 struct RawFlags {
   std::string max_unsynced;
+  std::string disk_reserve_bytes;
   std::string admin_identities;
 };
 
@@ -85,6 +86,9 @@ void AddFlags(CLI::App* app, Config* config, RawFlags* raw) {
             "host:port that sidecars are told to connect to; empty means it is found out");
   AddOption(app, "max-unsynced", &raw->max_unsynced,
             "longest time that progress may be lost by a power cut, e.g. 500ms");
+  AddOption(app, "disk-reserve-bytes", &raw->disk_reserve_bytes,
+            "free bytes of the disk below which new jobs are refused; 0 refuses none; empty means "
+            "256 MiB, but no more than a twentieth of the disk");
   AddOption(app, "ports-file", &config->ports_file,
             "file that receives the ports in use, as JSON, once ready");
 }
@@ -141,6 +145,19 @@ absl::Status ParseMaxUnsynced(const std::string& text, absl::Duration* value) {
   return absl::OkStatus();
 }
 
+absl::Status ParseDiskReserve(const std::string& text, std::optional<uint64_t>* value) {
+  if (text.empty()) return absl::OkStatus();
+  uint64_t bytes = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, bytes);
+  if (error != std::errc() || rest != end) {
+    return absl::InvalidArgumentError(
+        fmt::format("--disk-reserve-bytes: \"{}\" is not a number of bytes", text));
+  }
+  *value = bytes;
+  return absl::OkStatus();
+}
+
 Arguments Exit(int code, std::string text) {
   return Arguments{std::nullopt, code, std::move(text)};
 }
@@ -154,7 +171,11 @@ Arguments ParseArguments(const std::vector<std::string>& flags) {
   app.get_formatter()->column_width(40);
 
   Config config;
-  RawFlags raw{absl::FormatDuration(config.max_unsynced), {}};
+  RawFlags raw{
+      .max_unsynced = absl::FormatDuration(config.max_unsynced),
+      .disk_reserve_bytes = {},
+      .admin_identities = {},
+  };
   AddFlags(&app, &config, &raw);
   AddTlsFlags(&app, &config, &raw);
   const LimitFlags limits(&app);
@@ -172,6 +193,7 @@ Arguments ParseArguments(const std::vector<std::string>& flags) {
   }
 
   absl::Status status = ParseMaxUnsynced(raw.max_unsynced, &config.max_unsynced);
+  if (status.ok()) status = ParseDiskReserve(raw.disk_reserve_bytes, &config.disk_reserve_bytes);
   if (!status.ok()) {
     return Exit(kExitUsage, fmt::format("{}\n", std::string(status.message())));
   }

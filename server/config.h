@@ -36,6 +36,8 @@ struct Config {
   // SPIFFE ids that may do everything. Only with mutual TLS.
   std::vector<std::string> admin_identities;
   Limits limits;
+  // What new jobs leave free on the disk; nullopt means a default that depends on its size.
+  std::optional<uint64_t> disk_reserve_bytes;
   std::string ports_file;  // receives the ports in use once ready; empty means none
   // Flags of the reference that were given and change nothing, with their dashes.
   std::vector<std::string> ignored_flags;

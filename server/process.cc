@@ -124,7 +124,9 @@ absl::Status Scheduler::LoadCertificates() {
 absl::Status Scheduler::OpenStore() {
   spdlog::info("data directory {}", AbsolutePath(config_.data_dir));
   if (const auto warning = DurabilityWarning(config_.data_dir)) spdlog::warn("{}", *warning);
-  ASSIGN_OR_RETURN(store_, RocksDbStore::Open({.path = config_.data_dir}));
+  ASSIGN_OR_RETURN(store_,
+                   RocksDbStore::Open({.path = config_.data_dir,
+                                       .reserve = DiskReserveOptions{config_.disk_reserve_bytes}}));
 
   LoopOptions options;
   options.max_unsynced = config_.max_unsynced;
@@ -151,8 +153,13 @@ absl::Status Scheduler::OpenPorts() {
   metrics_.AddSource(ProcessMetrics);
   metrics_.AddSource([this] { return FiringMetrics(*loop_); });
   metrics_.AddSource([this] { return CollectLimits(loop_.get()); });
-  metrics_.AddSource(
-      [this] { return StoreMetrics(DirectoryBytes(config_.data_dir), health_->Ready()); });
+  metrics_.AddSource([this] {
+    // The ballast is none of the store's.
+    const double bytes = DirectoryBytes(config_.data_dir) -
+                         static_cast<double>(store_->reserve()->state().ballast_bytes);
+    return StoreMetrics(bytes, health_->Ready());
+  });
+  metrics_.AddSource([this] { return DiskMetrics(store_->reserve()->state()); });
   ASSIGN_OR_RETURN(ports_.metrics,
                    http_->Listen(config_.listen_address, config_.metrics_port,
                                  [this](std::string_view) { return AnswerMetrics(metrics_); }));

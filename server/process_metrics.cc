@@ -143,4 +143,19 @@ std::vector<MetricFamily> StoreMetrics(double bytes, bool leads) {
   };
 }
 
+std::vector<MetricFamily> DiskMetrics(const DiskReserve::State& state) {
+  return {
+      Single("belfry_disk_free_bytes", "Free bytes on the disk of the data directory",
+             MetricType::Gauge, static_cast<double>(state.free_bytes)),
+      Single("belfry_disk_reserve_bytes", "Free bytes below which new jobs are refused",
+             MetricType::Gauge, static_cast<double>(state.reserve_bytes)),
+      Single("belfry_disk_ballast_bytes", "Bytes of the ballast file; 0 while it is given up",
+             MetricType::Gauge, static_cast<double>(state.ballast_bytes)),
+      Single("belfry_disk_refusing", "1 while new jobs are refused for lack of disk space",
+             MetricType::Gauge, state.is_refusing ? 1 : 0),
+      Single("belfry_disk_refused_jobs_total", "Jobs refused for lack of disk space",
+             MetricType::Counter, static_cast<double>(state.refused_count)),
+  };
+}
+
 }  // namespace belfry::server

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "prometheus/metric_family.h"
+#include "storage/disk_reserve.h"
 
 namespace belfry::server {
 
@@ -22,5 +23,8 @@ double DirectoryBytes(const std::string& directory);
 // The store, under names of our own and under the two names of etcd that dashboards and checks of
 // Dapr's scheduler look at. `leads` is whether the scheduler fires jobs.
 std::vector<prometheus::MetricFamily> StoreMetrics(double bytes, bool leads);
+
+// Space on the disk of the data directory, and what became of it.
+std::vector<prometheus::MetricFamily> DiskMetrics(const DiskReserve::State& state);
 
 }  // namespace belfry::server

@@ -180,6 +180,17 @@ WritePressure MemoryStore::write_pressure() const {
   return write_pressure_;
 }
 
+absl::Status MemoryStore::AdmitNewJobs(size_t bytes) {
+  MutexLock lock(&mutex_);
+  return bytes > admitted_bytes_ ? admission_ : absl::OkStatus();
+}
+
+void MemoryStore::RefuseNewJobs(absl::Status status, size_t bytes) {
+  MutexLock lock(&mutex_);
+  admission_ = std::move(status);
+  admitted_bytes_ = bytes;
+}
+
 void MemoryStore::LosePower() {
   MutexLock lock(&mutex_);
   CHECK(pinned_.empty()) << "power is lost while a snapshot is held";

@@ -43,6 +43,7 @@ class MemoryStore : public Store {
                     const Snapshot* snapshot = nullptr) const override;
   std::unique_ptr<Snapshot> TakeSnapshot() const override;
   WritePressure write_pressure() const override;
+  absl::Status AdmitNewJobs(size_t bytes) override;
 
   // Forgets everything that was written after the last successful Sync, as a power cut would. The
   // injected faults stay. REQUIRES: no snapshot is held and no Scan is running.
@@ -56,6 +57,8 @@ class MemoryStore : public Store {
 
   // What write_pressure() reports; does not itself refuse anything.
   void set_write_pressure(WritePressure pressure);
+  // What AdmitNewJobs returns for jobs of more than `bytes`.
+  void RefuseNewJobs(absl::Status status, size_t bytes = 0);
 
  private:
   class Pin;
@@ -104,6 +107,8 @@ class MemoryStore : public Store {
   Fault sync_fault_ ABSL_GUARDED_BY(mutex_);
   mutable Fault read_fault_ ABSL_GUARDED_BY(mutex_);
   WritePressure write_pressure_ ABSL_GUARDED_BY(mutex_) = WritePressure::kNone;
+  absl::Status admission_ ABSL_GUARDED_BY(mutex_);
+  size_t admitted_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace belfry

@@ -1,5 +1,6 @@
 #include "storage/rocksdb_options.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "rocksdb/filter_policy.h"
@@ -50,9 +51,15 @@ bool IsReadByKey(Table table) {
          table == Table::kGroups;
 }
 
+uint64_t WalBytes(uint64_t disk_bytes) {
+  if (disk_bytes == 0) return kWalBytesMax;
+  return std::clamp(disk_bytes / kWalDiskFraction, kWalBytesMin, kWalBytesMax);
+}
+
 }  // namespace
 
-rocksdb::DBOptions MakeDbOptions(std::shared_ptr<rocksdb::EventListener> listener) {
+rocksdb::DBOptions MakeDbOptions(std::shared_ptr<rocksdb::EventListener> listener,
+                                 uint64_t disk_bytes) {
   rocksdb::DBOptions options;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
@@ -68,7 +75,7 @@ rocksdb::DBOptions MakeDbOptions(std::shared_ptr<rocksdb::EventListener> listene
   // logs that are not recycled: a recycled log has old records behind its end.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   options.recycle_log_file_num = 0;
-  options.max_total_wal_size = kWalBytesMax;
+  options.max_total_wal_size = WalBytes(disk_bytes);
 
   options.info_log_level = rocksdb::InfoLogLevel::INFO_LEVEL;
   options.max_log_file_size = kInfoLogBytes;

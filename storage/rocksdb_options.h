@@ -18,8 +18,11 @@ inline constexpr size_t kBlockCacheBytes = size_t{32} << 20;
 // Memtables of all tables together; past this the oldest is flushed. While flushing lags behind,
 // sealed memtables come on top, see kMemtablesMax.
 inline constexpr size_t kMemtableBytesTotal = size_t{48} << 20;
-// Logs on disk; bounds how long recovery replays after a kill.
+// Logs on disk; bounds how long recovery replays after a kill. On a small disk it is this part of
+// it, but enough for a few writes.
 inline constexpr uint64_t kWalBytesMax = uint64_t{64} << 20;
+inline constexpr uint64_t kWalDiskFraction = 80;
+inline constexpr uint64_t kWalBytesMin = uint64_t{512} << 10;
 
 // A write is refused by RocksDB when a table has this many memtables, or this many files in level
 // zero. New work is refused earlier, so that acknowledgements and deletes still find room.
@@ -29,8 +32,9 @@ inline constexpr int kLevel0FilesMax = 40;
 inline constexpr int kLevel0FilesForPressure = 24;
 
 // Options of the whole database. `listener`, which may be null, is told of flushes, compactions and
-// stalls.
-rocksdb::DBOptions MakeDbOptions(std::shared_ptr<rocksdb::EventListener> listener);
+// stalls. `disk_bytes` is the size of the disk; 0 if it is not known.
+rocksdb::DBOptions MakeDbOptions(std::shared_ptr<rocksdb::EventListener> listener,
+                                 uint64_t disk_bytes);
 
 // Options of the column family of one table.
 rocksdb::ColumnFamilyOptions MakeTableOptions(Table table,

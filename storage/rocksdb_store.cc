@@ -6,6 +6,8 @@
 
 #include "rocksdb/cache.h"
 #include "rocksdb/convenience.h"
+#include "rocksdb/env.h"
+#include "rocksdb/experimental.h"
 #include "rocksdb/perf_level.h"
 #include "rocksdb/utilities/checkpoint.h"
 #include "rocksdb/write_batch.h"
@@ -34,11 +36,49 @@ class RocksDbSnapshot : public Snapshot {
   const rocksdb::Snapshot* const snapshot_;
 };
 
+// Another environment with these files.
+class ReserveEnv final : public rocksdb::EnvWrapper {
+ public:
+  // `below` is borrowed.
+  ReserveEnv(rocksdb::Env* below, std::shared_ptr<rocksdb::FileSystem> files) : EnvWrapper(below) {
+    file_system_ = std::move(files);
+    system_clock_ = below->GetSystemClock();
+  }
+  const char* Name() const override { return "ReserveEnv"; }
+};
+
+// Removes the table files in which every job is deleted. That takes no space, other than a
+// compaction. Ids are never used again, so nothing can come into their ranges any more; and if an
+// old record of a deleted job comes to light by it, no name leads there.
+rocksdb::Status DropDeadFiles(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* jobs) {
+  rocksdb::ColumnFamilyMetaData tables;
+  db->GetColumnFamilyMetaData(jobs, &tables);
+  rocksdb::ReadOptions options;
+  options.fill_cache = false;
+  const std::unique_ptr<rocksdb::Iterator> rows(db->NewIterator(options, jobs));
+  for (const rocksdb::LevelMetaData& level : tables.levels) {
+    if (level.level == 0) continue;  // where the ranges of files overlap
+    for (const rocksdb::SstFileMetaData& file : level.files) {
+      const rocksdb::Slice begin = file.smallestkey;
+      const rocksdb::Slice end = file.largestkey;
+      rows->Seek(begin);
+      if (!rows->status().ok()) return rows->status();
+      if (file.being_compacted || (rows->Valid() && rows->key().compare(end) <= 0)) continue;
+      const rocksdb::Status dropped = rocksdb::DeleteFilesInRange(db, jobs, &begin, &end);
+      if (!dropped.ok()) return dropped;
+    }
+  }
+  return rocksdb::Status::OK();
+}
+
 rocksdb::ReadOptions ReadAt(const Snapshot* snapshot) {
   rocksdb::ReadOptions options;
   if (snapshot != nullptr) options.snapshot = static_cast<const RocksDbSnapshot*>(snapshot)->get();
   return options;
 }
+
+// Calls of Reclaim that do something, from the last delete of a job on.
+constexpr int kReclaimPasses = 5;
 
 // RocksDB counts every comparison of keys, thread by thread, for whoever asks; nobody does, and the
 // counting takes several percent of a write. The level belongs to the calling thread.
@@ -100,7 +140,13 @@ absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(const Options& 
   // If this is a restored backup, it is about to become something else.
   RETURN_IF_ERROR(RemoveBackupManifest(options.path));
   std::unique_ptr<RocksDbStore> store(new RocksDbStore(std::move(directory)));
-  RETURN_IF_ERROR(store->OpenDatabase(options.env));
+  rocksdb::Env* env = options.env;
+  if (options.reserve.has_value()) {
+    RETURN_IF_ERROR(store->OpenReserve(*options.reserve, env));
+    env = store->env_.get();
+  }
+  RETURN_IF_ERROR(store->OpenDatabase(env));
+  if (store->reserve_ != nullptr) store->reserve_->Start();
   return store;
 }
 
@@ -114,6 +160,17 @@ absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbStore::OpenReadOnly(const s
 RocksDbStore::RocksDbStore(std::unique_ptr<DataDirectory> directory)
     : directory_(std::move(directory)), monitor_(std::make_shared<WritePressureMonitor>()) {}
 
+absl::Status RocksDbStore::OpenReserve(DiskReserveOptions options, rocksdb::Env* env) {
+  if (env == nullptr) env = rocksdb::Env::Default();
+  options.reclaim = [this] { Reclaim(); };
+  ASSIGN_OR_RETURN(reserve_, DiskReserve::Open(directory_->path(), std::move(options)));
+  compaction_files_ = std::make_shared<CompactionFiles>();
+  env_ = std::make_unique<ReserveEnv>(
+      env,
+      std::make_shared<ReserveFileSystem>(env->GetFileSystem(), reserve_.get(), compaction_files_));
+  return absl::OkStatus();
+}
+
 absl::Status RocksDbStore::OpenDatabase(rocksdb::Env* env) {
   const std::string& path = directory_->path();
   const bool is_new = !directory_->HasDatabase();
@@ -122,7 +179,9 @@ absl::Status RocksDbStore::OpenDatabase(rocksdb::Env* env) {
     RETURN_IF_ERROR(RefuseUnknownTables(path, descriptors));
     RETURN_IF_ERROR(CheckLogs(path));
   }
-  rocksdb::DBOptions options = MakeDbOptions(monitor_);
+  rocksdb::DBOptions options =
+      MakeDbOptions(monitor_, reserve_ == nullptr ? 0 : reserve_->total_bytes());
+  if (compaction_files_ != nullptr) options.listeners.push_back(compaction_files_);
   if (env != nullptr) options.env = env;
   rocksdb::DB* db = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
@@ -168,6 +227,8 @@ absl::Status RocksDbStore::Checkpoint(const std::string& path) const {
 }
 
 RocksDbStore::~RocksDbStore() {
+  // Its thread uses the database.
+  if (reserve_ != nullptr) reserve_->Stop();
   if (db_ == nullptr) return;
   const rocksdb::Status flushed =
       read_only_ ? rocksdb::Status::OK() : db_->FlushWAL(/*sync=*/false);
@@ -180,6 +241,25 @@ RocksDbStore::~RocksDbStore() {
   if (!closed.ok()) spdlog::error("closing the store failed error=\"{}\"", closed.ToString());
 }
 
+void RocksDbStore::Reclaim() {
+  if (has_deleted_jobs_.exchange(false)) reclaim_passes_ = kReclaimPasses;
+  if (reclaim_passes_ == 0) return;
+  --reclaim_passes_;
+  rocksdb::ColumnFamilyHandle* const jobs = handle(Table::kJobs);
+  rocksdb::Status status = DropDeadFiles(db_.get(), jobs);
+  // The rest takes rewriting, which is best done when the deletes have come to an end.
+  if (status.ok() && reclaim_passes_ == kReclaimPasses - 2) {
+    rocksdb::FlushOptions options;
+    options.wait = false;
+    options.allow_write_stall = true;
+    status = db_->Flush(options, jobs);
+  } else if (status.ok() && reclaim_passes_ < kReclaimPasses - 2) {
+    status = rocksdb::experimental::SuggestCompactRange(db_.get(), jobs, nullptr, nullptr);
+  }
+  // It only means that nothing is given back this time.
+  if (!status.ok()) spdlog::warn("space is not given back error=\"{}\"", status.ToString());
+}
+
 rocksdb::ColumnFamilyHandle* RocksDbStore::handle(Table table) const {
   return handles_[static_cast<size_t>(table)];
 }
@@ -187,15 +267,21 @@ rocksdb::ColumnFamilyHandle* RocksDbStore::handle(Table table) const {
 absl::Status RocksDbStore::Write(const Batch& batch) {
   CountNothing();
   rocksdb::WriteBatch changes(batch.byte_size());
+  bool deletes_jobs = false;
   for (const Batch::Op& op : batch.ops()) {
     const rocksdb::Status added = op.is_delete ? changes.Delete(handle(op.table), op.key)
                                                : changes.Put(handle(op.table), op.key, op.value);
     RETURN_IF_ERROR(FromRocksDb(added, "cannot add to a batch"));
+    deletes_jobs = deletes_jobs || (op.is_delete && op.table == Table::kJobs);
   }
   rocksdb::WriteOptions options;
   options.no_slowdown = true;
   const rocksdb::Status written = db_->Write(options, &changes);
   monitor_->NoteWrite(written.IsIncomplete());
+  if (reserve_ != nullptr && written.ok()) {
+    reserve_->NoteWritten(batch.byte_size());
+    if (deletes_jobs) has_deleted_jobs_ = true;
+  }
   return FromRocksDb(written, "write failed");
 }
 

@@ -7,6 +7,7 @@
 // after a power cut everything synced. Opening reads the logs first and refuses damage that would
 // cost durable changes, see storage/wal_check.h.
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@
 #include "rocksdb/db.h"
 #include "scheduler/store/store.h"
 #include "storage/data_directory.h"
+#include "storage/disk_reserve.h"
+#include "storage/reserve_file_system.h"
 #include "storage/write_pressure_monitor.h"
 
 namespace belfry {
@@ -31,6 +34,8 @@ class RocksDbStore : public Store {
     // For tests that take the power away: what RocksDB reaches its files through. Borrowed; null
     // means the machine's.
     rocksdb::Env* env = nullptr;
+    // The part of the disk that new jobs must leave free; nullopt: none, and nothing is measured.
+    std::optional<DiskReserveOptions> reserve = {};
   };
 
   // Opens the store, and creates it in an empty directory. FailedPrecondition if the directory is
@@ -68,23 +73,43 @@ class RocksDbStore : public Store {
                     const Snapshot* snapshot = nullptr) const override;
   std::unique_ptr<Snapshot> TakeSnapshot() const override;
   WritePressure write_pressure() const override { return monitor_->pressure(); }
+  absl::Status AdmitNewJobs(size_t bytes) override {
+    return reserve_ == nullptr ? absl::OkStatus() : reserve_->Admit(bytes);
+  }
+
+  // Null if the store was opened without.
+  const DiskReserve* reserve() const { return reserve_.get(); }
 
  private:
   explicit RocksDbStore(std::unique_ptr<DataDirectory> directory);
 
   absl::Status OpenDatabase(rocksdb::Env* env);
+  absl::Status OpenReserve(DiskReserveOptions options, rocksdb::Env* env);
+  // Has RocksDB give back the space of deleted jobs, beside everything else; by itself it does so
+  // only after enough other changes. Called on the reserve's thread, now and then, while the disk
+  // is short of space.
+  void Reclaim();
   rocksdb::ColumnFamilyHandle* handle(Table table) const;
 
   absl::Status OpenDatabaseReadOnly();
 
-  // All constant after Open.
+  // Constant after Open.
   const std::unique_ptr<DataDirectory> directory_;
   bool read_only_ = false;
   const std::shared_ptr<WritePressureMonitor> monitor_;
+  // Null if no part of the disk is kept free; so are the two below.
+  std::unique_ptr<DiskReserve> reserve_;
+  std::shared_ptr<CompactionFiles> compaction_files_;
+  std::unique_ptr<rocksdb::Env> env_;
   std::unique_ptr<rocksdb::DB> db_;
   // In order of Table.
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   rocksdb::ColumnFamilyHandle* unused_handle_ = nullptr;
+
+  // Whether jobs were deleted since the last Reclaim.
+  std::atomic<bool> has_deleted_jobs_{false};
+  // Reclaim's own.
+  int reclaim_passes_ = 0;
 };
 
 }  // namespace belfry

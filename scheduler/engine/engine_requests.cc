@@ -31,6 +31,8 @@ absl::Status Engine::Schedule(ScheduleEvent& event) {
         "the store cannot take new jobs now: it is behind with flushing; try again");
   }
   if (!old.has_value()) RETURN_IF_ERROR(job_counts_.CheckRoom(event.job_key));
+  RETURN_IF_ERROR(store_->AdmitNewJobs(batch_.batch().byte_size() + event.job_key.size() +
+                                       event.record.size()));
   const auto first = event.restored.has_value() ? std::optional(event.restored->first_due)
                                                 : NextTick(event.spec, Progress{});
   Group* group = nullptr;

@@ -5,6 +5,7 @@
 // (scheduler/store/turn_batch.h); implementations know nothing of jobs. Every implementation passes
 // tests/conformance.
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -113,6 +114,11 @@ class Store {
 
   // Cheap; may be asked on every turn of the loop.
   virtual WritePressure write_pressure() const = 0;
+
+  // Whether there is space for new jobs of `bytes`, which no Write has been told of yet;
+  // ResourceExhausted, with figures for whoever asked for the jobs, if not. Says nothing about
+  // other changes, which are always worth a try. Cheap; does not wait for the disk.
+  virtual absl::Status AdmitNewJobs(size_t bytes) = 0;
 };
 
 }  // namespace belfry

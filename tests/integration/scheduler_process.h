@@ -18,6 +18,8 @@ struct SchedulerOptions {
   // 0 lets the system choose. A scheduler that will be restarted needs a FreePort().
   uint16_t port = 0;
   std::vector<std::string> flags{};
+  // Empty: one of its own, removed with this object.
+  std::string data_dir{};
 };
 
 // Thread safety: belongs to the test's main thread; address() may be called from any.
@@ -38,7 +40,9 @@ class SchedulerProcess {
   uint16_t port() const { return port_; }
   uint16_t healthz_port() const { return healthz_port_; }
   uint16_t metrics_port() const { return metrics_port_; }
-  std::string data_dir() const { return dir_ / "data"; }
+  std::string data_dir() const {
+    return options_.data_dir.empty() ? dir_ / "data" : options_.data_dir;
+  }
   Process& process() { return *process_; }
 
   // On a connection of its own.

@@ -80,6 +80,8 @@ class SimStore final : public Store {
 
   WritePressure write_pressure() const override { return pressure_; }
 
+  absl::Status AdmitNewJobs(size_t bytes) override { return inner_->AdmitNewJobs(bytes); }
+
  private:
   Host* const host_;
   Store* inner_ = nullptr;

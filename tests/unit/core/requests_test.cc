@@ -185,6 +185,45 @@ TEST_CASE("near a write stall new jobs are refused and deletes go on") {
   REQUIRE(absl::IsNotFound(scheduler.Get("old").status()));
 }
 
+TEST_CASE("without disk space new jobs are refused, and everything else goes on") {
+  ManualScheduler scheduler;
+  auto watcher = scheduler.Watch();
+  REQUIRE(scheduler.Schedule("tick", {.schedule = "@every 1s"}).ok());
+  REQUIRE(scheduler.Schedule("old", {.due_time = "1h"}).ok());
+  scheduler.store.RefuseNewJobs(absl::ResourceExhaustedError("database space exceeded"));
+  REQUIRE(absl::IsResourceExhausted(scheduler.Schedule("new", {.due_time = "1h"})));
+  REQUIRE(absl::IsResourceExhausted(scheduler.Schedule("old", {.due_time = "2h"}, true)));
+  REQUIRE(absl::IsAlreadyExists(scheduler.Schedule("old", {.due_time = "2h"})));
+  REQUIRE(scheduler.Get("old")->job().due_time() == "1h");
+  for (uint64_t tick = 1; tick <= 3; ++tick) {
+    scheduler.Advance(absl::Seconds(1));
+    REQUIRE(watcher->triggers.size() == tick);
+    scheduler.Answer(*watcher, tick);
+  }
+  REQUIRE(scheduler.Delete("old").ok());
+  REQUIRE(scheduler.DeletePrefix("t").ok());
+  REQUIRE(scheduler.List().empty());
+  scheduler.store.RefuseNewJobs(absl::OkStatus());
+  REQUIRE(scheduler.Schedule("new", {.due_time = "1h"}).ok());
+}
+
+TEST_CASE("jobs of one turn count together for the disk space that is left") {
+  ManualScheduler scheduler;
+  const std::string data(1000, 'x');
+  scheduler.store.RefuseNewJobs(absl::ResourceExhaustedError("database space exceeded"), 2500);
+  std::vector<std::shared_ptr<std::optional<absl::Status>>> answers;
+  for (int i = 0; i < 4; ++i) {
+    answers.push_back(
+        scheduler.Submit("job" + std::to_string(i), {.due_time = "1h", .data = data}));
+  }
+  scheduler.RunUntilIdle();
+  REQUIRE((*answers[0])->ok());
+  REQUIRE((*answers[1])->ok());
+  REQUIRE(absl::IsResourceExhausted(**answers[2]));
+  REQUIRE(absl::IsResourceExhausted(**answers[3]));
+  REQUIRE(scheduler.Schedule("alone", {.due_time = "1h", .data = data}).ok());
+}
+
 TEST_CASE("a full mailbox refuses requests and still takes answers") {
   ManualScheduler scheduler;
   auto watcher = scheduler.Watch();

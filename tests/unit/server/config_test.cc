@@ -42,6 +42,7 @@ TEST_CASE("without flags the defaults hold") {
   CHECK(config.max_unsynced == absl::Seconds(1));
   CHECK(config.limits.max_list_bytes == size_t{1} << 30);
   CHECK(config.admin_socket.empty());
+  CHECK_FALSE(config.disk_reserve_bytes.has_value());
   CHECK(config.ports_file.empty());
 }
 
@@ -66,6 +67,8 @@ TEST_CASE("flags are read with = and with a space") {
   CHECK(Parsed({"--log-level=debug"}).log_level == "debug");
   CHECK(Parsed({"--override-broadcast-host-port=h:1"}).override_broadcast_host_port == "h:1");
   CHECK(Parsed({"--max-unsynced=250ms"}).max_unsynced == absl::Milliseconds(250));
+  CHECK(Parsed({"--disk-reserve-bytes=0"}).disk_reserve_bytes == 0U);
+  CHECK(Parsed({"--disk-reserve-bytes=10737418240"}).disk_reserve_bytes == 10737418240U);
   CHECK(Parsed({"--ports-file=/p"}).ports_file == "/p");
   CHECK(Parsed({"--max-list-bytes=1"}).limits.max_list_bytes == 1);
   CHECK(Parsed({"--max-list-bytes", "2147483647"}).limits.max_list_bytes == 2147483647);
@@ -166,6 +169,8 @@ TEST_CASE("what cannot be understood ends with the usage and exit code 2") {
       std::vector<std::string>{"--port="}, std::vector<std::string>{"--port"},
       std::vector<std::string>{"--log-as-json="}, std::vector<std::string>{"--log-level=loud"},
       std::vector<std::string>{"stray"}, std::vector<std::string>{"--max-unsynced=soon"},
+      std::vector<std::string>{"--disk-reserve-bytes=1GiB"},
+      std::vector<std::string>{"--disk-reserve-bytes=-1"},
       std::vector<std::string>{"--max-unsynced=0s"}, std::vector<std::string>{"--max-unsynced=2h"},
       std::vector<std::string>{"--log-as-json=maybe"});
   INFO(flags[0]);

@@ -122,6 +122,24 @@ TEST_CASE("the store is told under our name and under those of an etcd") {
   CHECK(Has(text, "etcd_server_has_leader 1"));
 }
 
+TEST_CASE("the disk is told with what is kept free on it and what was refused") {
+  ServerMetrics metrics;
+  metrics.AddSource([] {
+    return DiskMetrics({.free_bytes = 1000,
+                        .reserve_bytes = 2000,
+                        .ballast_bytes = 0,
+                        .is_refusing = true,
+                        .refused_count = 3});
+  });
+  const std::string text = metrics.Text();
+  CHECK(Has(text, "belfry_disk_free_bytes 1000"));
+  CHECK(Has(text, "belfry_disk_reserve_bytes 2000"));
+  CHECK(Has(text, "belfry_disk_ballast_bytes 0"));
+  CHECK(Has(text, "belfry_disk_refusing 1"));
+  CHECK(Has(text, "# TYPE belfry_disk_refused_jobs_total counter"));
+  CHECK(Has(text, "belfry_disk_refused_jobs_total 3"));
+}
+
 TEST_CASE("the bytes of a directory are those of all files in and below it") {
   const TempDir dir;
   CHECK(DirectoryBytes(dir / "absent") == 0);
