@@ -3,6 +3,7 @@
 
 SECONDS ?= 60
 SEEDS ?= 100000
+KILLS ?= 200
 SDKS ?= plain go python javascript java rust raw
 SDK_TARGETS := belfry-scheduler belfry-sidecar
 STORED ?= 1000000
@@ -12,7 +13,7 @@ DEMO_TARGETS := belfry-scheduler belfry-sidecar belfry belfry-example-app
 
 .DEFAULT_GOAL := help
 .PHONY: help deps deps-dev configure build test test-sdk demo format format-check layering lint asan \
-        tsan tidy fuzz sim soak bench bench-quick ci clean
+        tsan tidy fuzz sim soak crash bench bench-quick ci clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +81,11 @@ fuzz: deps-dev ## Run each fuzz target for SECONDS=60 (build/fuzz)
 soak: configure ## Run at half load with faults for MINUTES=30, and look whether anything grows (build/soak)
 	cmake --build --preset release --target $(SDK_TARGETS)
 	python3 -B tests/soak/soak.py build/release/bin build/soak --minutes=$(MINUTES)
+
+crash: configure ## Let every call of the file system fail, and kill a scheduler KILLS=200 times
+	cmake --build --preset release --target belfry_store_crash_tests belfry_kill_tests
+	BELFRY_CRASH_STRIDE=1 build/release/bin/belfry_store_crash_tests -d yes
+	BELFRY_CRASH_KILLS=$(KILLS) build/release/bin/belfry_kill_tests -d yes
 
 bench: configure ## Measure against the limits of the machine, with STORED=1000000 jobs (build/bench)
 	cmake --build --preset release --target $(BENCH_TARGETS)

@@ -200,7 +200,7 @@ absl::Status RocksDbStore::OpenDatabaseReadOnly() {
   const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = DescribeTables();
   RETURN_IF_ERROR(RefuseUnknownTables(path, descriptors));
   RETURN_IF_ERROR(CheckWriteAheadLogs(path).status());
-  rocksdb::DBOptions options = MakeDbOptions(nullptr);
+  rocksdb::DBOptions options = MakeDbOptions(nullptr, /*disk_bytes=*/0);
   options.create_if_missing = false;
   // Otherwise RocksDB begins a diary in the directory.
   options.info_log = std::make_shared<SilentLogger>();

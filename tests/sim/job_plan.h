@@ -9,7 +9,7 @@
 
 #include "absl/time/time.h"
 #include "dapr/proto/scheduler/v1/scheduler.pb.h"
-#include "tests/sim/random.h"
+#include "tests/support/random.h"
 
 namespace belfry::sim {
 

@@ -9,7 +9,7 @@
 
 #include "dapr/proto/scheduler/v1/scheduler.pb.h"
 #include "scheduler/job/job_key.h"
-#include "tests/sim/random.h"
+#include "tests/support/random.h"
 
 namespace belfry::sim {
 

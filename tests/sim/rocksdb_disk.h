@@ -2,38 +2,16 @@
 
 // RocksDbDisk: a RocksDbStore in a temporary directory, over files that a power cut damages.
 
-#include <algorithm>
 #include <memory>
 
 #include "rocksdb/env.h"
-#include "rocksdb/system_clock.h"
 #include "storage/rocksdb_store.h"
 #include "tests/sim/disk.h"
-#include "tests/sim/power_loss_file_system.h"
+#include "tests/support/hasty_env.h"
+#include "tests/support/power_loss_file_system.h"
 #include "tests/support/temp_dir.h"
 
 namespace belfry::sim {
-
-// The machine's time, for a RocksDB that need not wait: its threads sleep for a second after an
-// error, such as those that a dying disk gives them.
-class HastyClock final : public rocksdb::SystemClockWrapper {
- public:
-  HastyClock() : SystemClockWrapper(rocksdb::SystemClock::Default()) {}
-  const char* Name() const override { return "HastyClock"; }
-  void SleepForMicroseconds(int micros) override {
-    SystemClockWrapper::SleepForMicroseconds(std::min(micros, 100));
-  }
-};
-
-// Another environment with that clock.
-class HastyEnv final : public rocksdb::EnvWrapper {
- public:
-  // `below` is borrowed.
-  explicit HastyEnv(rocksdb::Env* below) : EnvWrapper(below) {
-    system_clock_ = std::make_shared<HastyClock>();
-  }
-  const char* Name() const override { return "HastyEnv"; }
-};
 
 class RocksDbDisk final : public Disk {
  public:

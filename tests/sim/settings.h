@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-#include "tests/sim/random.h"
+#include "tests/support/random.h"
 
 namespace belfry::sim {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "scheduler/engine/watcher.h"
-#include "tests/sim/random.h"
+#include "tests/support/random.h"
 
 namespace belfry::sim {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace belfry::sim {
+namespace belfry {
 
 class Random {
  public:
@@ -50,4 +50,4 @@ class Random {
   std::string_view choices_;
 };
 
-}  // namespace belfry::sim
+}  // namespace belfry
