@@ -33,7 +33,14 @@ absl::StatusCode CodeOf(const rocksdb::Status& status) {
 
 absl::Status FromRocksDb(const rocksdb::Status& status, std::string_view context) {
   if (status.ok()) return absl::OkStatus();
-  return absl::Status(CodeOf(status), fmt::format("{}: {}", context, status.ToString()));
+  // RocksDB's text names the file.
+  const char* advice = "";
+  if (status.IsCorruption()) {
+    advice = "; that file is damaged: restore the data directory from a backup";
+  } else if (status.IsNoSpace()) {
+    advice = "; make room on the disk, then start again";
+  }
+  return absl::Status(CodeOf(status), fmt::format("{}: {}{}", context, status.ToString(), advice));
 }
 
 }  // namespace belfry
