@@ -3,10 +3,13 @@
 #include <utility>
 
 #include "scheduler/base/status_macros.h"
+#include "scheduler/schedule/time_range.h"
 #include "spdlog/fmt/fmt.h"
 
 namespace belfry {
 namespace {
+
+constexpr uint32_t kNanosPerSecond = 1'000'000'000;
 
 template <typename Record>
 absl::StatusOr<Record> ParseRecord(std::string_view bytes, std::string_view what) {
@@ -16,6 +19,16 @@ absl::StatusOr<Record> ParseRecord(std::string_view bytes, std::string_view what
         fmt::format("{} record of {} bytes does not parse", what, bytes.size()));
   }
   return record;
+}
+
+// A time that a schedule can have; what is not one cannot be computed with.
+bool IsTime(const storage::v1::Instant& instant) {
+  return instant.seconds() >= kFirstUnixSecond && instant.seconds() < kEndUnixSecond &&
+         instant.nanos() < kNanosPerSecond;
+}
+
+absl::Status NoTime(std::string_view field) {
+  return absl::DataLossError(fmt::format("{} is no time of the years 1 to 9999", field));
 }
 
 }  // namespace
@@ -54,12 +67,21 @@ std::string EncodeCounter(const Counter& counter) {
 absl::StatusOr<NameEntry> DecodeName(std::string_view bytes) {
   ASSIGN_OR_RETURN(const auto record, ParseRecord<storage::v1::NameRecord>(bytes, "name"));
   if (record.job_id() == 0) return absl::DataLossError("name record has no job id");
+  if (!IsTime(record.first_due())) return NoTime("first_due of a name record");
   return NameEntry{record.job_id(), DecodeInstant(record.first_due()), record.group_id()};
 }
 
 absl::StatusOr<Counter> DecodeCounter(std::string_view bytes) {
   ASSIGN_OR_RETURN(const auto record, ParseRecord<storage::v1::CounterRecord>(bytes, "counter"));
   if (!record.has_tick()) return absl::DataLossError("counter record has no tick");
+  if (!IsTime(record.tick())) return NoTime("tick of a counter record");
+  if (record.has_last_trigger() && !IsTime(record.last_trigger())) {
+    return NoTime("last_trigger of a counter record");
+  }
+  // Far retries may lie beyond.
+  if (record.next_due().nanos() >= kNanosPerSecond) {
+    return absl::DataLossError("next_due of a counter record has too many nanoseconds");
+  }
   Counter counter;
   counter.progress.count = record.count();
   counter.progress.attempts = record.attempts();
@@ -75,6 +97,12 @@ absl::StatusOr<storage::v1::JobRecord> DecodeJob(std::string_view bytes) {
   ASSIGN_OR_RETURN(auto record, ParseRecord<storage::v1::JobRecord>(bytes, "job"));
   if (record.begin_case() == storage::v1::JobRecord::BEGIN_NOT_SET) {
     return absl::DataLossError("job record has no begin");
+  }
+  if (!IsTime(record.has_due_time() ? record.due_time() : record.start())) {
+    return NoTime("begin of a job record");
+  }
+  if (record.has_expiration() && record.expiration().nanos() >= kNanosPerSecond) {
+    return absl::DataLossError("expiration of a job record has too many nanoseconds");
   }
   return record;
 }
