@@ -75,7 +75,7 @@ void SetUpGrpc() {
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const std::string& address, uint16_t port, std::shared_ptr<grpc::ServerCredentials> credentials,
-    grpc::Service* service, const Limits& limits) {
+    const std::vector<grpc::Service*>& services, const Limits& limits) {
   // gRPC takes [::] for IPv6 and IPv4 alike, and makes do with IPv4 where there is nothing else.
   const std::string target =
       JoinHostPort(IsWildcardAddress(address) ? std::string("[::]") : address, port);
@@ -83,7 +83,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   grpc::ServerBuilder builder;
   SetOptions(&builder, limits);
   builder.AddListeningPort(target, credentials, &bound_port);
-  builder.RegisterService(service);
+  for (grpc::Service* const service : services) builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || bound_port == 0) {
     return absl::UnavailableError(fmt::format(

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -23,14 +24,14 @@ void SetUpGrpc();
 // Thread safety: belongs to its owner.
 class GrpcServer {
  public:
-  // Serves `service`, which is borrowed, on a port; an empty address means all interfaces, port 0
+  // Serves `services`, which are borrowed, on a port; an empty address means all interfaces, port 0
   // lets the system choose. `credentials` say whether the port speaks TLS. Of the limits it needs
   // those of keepalive, and that of jobs: a message of more than twice that size is not even read.
   // Unavailable if the port cannot be had, e.g. because another process has it.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
       const std::string& address, uint16_t port,
-      std::shared_ptr<grpc::ServerCredentials> credentials, grpc::Service* service,
-      const Limits& limits = {});
+      std::shared_ptr<grpc::ServerCredentials> credentials,
+      const std::vector<grpc::Service*>& services, const Limits& limits = {});
 
   uint16_t port() const { return port_; }
 

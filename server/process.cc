@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -19,6 +20,7 @@
 #include "server/certificates.h"
 #include "server/durability_warning.h"
 #include "server/grpc_server.h"
+#include "server/grpc_status.h"
 #include "server/http_endpoints.h"
 #include "server/http_server.h"
 #include "server/limit_metrics.h"
@@ -80,6 +82,8 @@ class Scheduler {
   absl::Status OpenStore();
   absl::Status OpenPorts();
   absl::Status StartGrpc();
+  // A service for those whom `authorize` lets in.
+  std::unique_ptr<AdminService> NewAdminService(Authorizer authorize);
   absl::Status StartAdmin();
 
   const Config& config_;
@@ -93,6 +97,7 @@ class Scheduler {
   std::unique_ptr<SchedulerLoop> loop_;
   std::unique_ptr<Health> health_;
   std::unique_ptr<SchedulerService> service_;
+  std::unique_ptr<AdminService> remote_admin_;  // null without mutual TLS
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<AdminService> admin_service_;
   std::unique_ptr<AdminServer> admin_;
@@ -171,9 +176,15 @@ absl::Status Scheduler::StartGrpc() {
       ServiceContext{loop_.get(), &clock_, &metrics_, &streams_, &access_, config_.limits});
   auto credentials = certificates_ == nullptr ? grpc::InsecureServerCredentials()
                                               : certificates_->NewCredentials();
-  ASSIGN_OR_RETURN(grpc_,
-                   GrpcServer::Start(config_.listen_address, config_.port, std::move(credentials),
-                                     service_.get(), config_.limits));
+  std::vector<grpc::Service*> services = {service_.get()};
+  if (config_.has_mutual_tls()) {
+    remote_admin_ = NewAdminService([this](const grpc::ServerContext& call) {
+      return ToGrpcStatus(access_.RequireAdmin(call));
+    });
+    services.push_back(remote_admin_.get());
+  }
+  ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(config_.listen_address, config_.port,
+                                            std::move(credentials), services, config_.limits));
   ports_.grpc = grpc_->port();
   const std::string address =
       BroadcastAddress(config_.override_broadcast_host_port, config_.listen_address, ports_.grpc,
@@ -183,10 +194,7 @@ absl::Status Scheduler::StartGrpc() {
   return absl::OkStatus();
 }
 
-absl::Status Scheduler::StartAdmin() {
-  if (config_.admin_socket == kNoAdminSocket) return absl::OkStatus();
-  const std::string path = config_.admin_socket.empty() ? config_.data_dir + "/" + kAdminSocketName
-                                                        : config_.admin_socket;
+std::unique_ptr<AdminService> Scheduler::NewAdminService(Authorizer authorize) {
   AdminContext context;
   context.loop = loop_.get();
   context.store = store_.get();
@@ -194,8 +202,15 @@ absl::Status Scheduler::StartAdmin() {
   context.backup = [this](const std::string& directory, const std::function<bool()>& cancelled) {
     return Backup(*store_, directory, cancelled);
   };
+  return std::make_unique<AdminService>(std::move(context), std::move(authorize));
+}
+
+absl::Status Scheduler::StartAdmin() {
+  if (config_.admin_socket == kNoAdminSocket) return absl::OkStatus();
+  const std::string path = config_.admin_socket.empty() ? config_.data_dir + "/" + kAdminSocketName
+                                                        : config_.admin_socket;
   // Who may connect is decided by the socket's mode.
-  admin_service_ = std::make_unique<AdminService>(std::move(context), AuthorizeAll);
+  admin_service_ = NewAdminService(AuthorizeAll);
   ASSIGN_OR_RETURN(admin_, AdminServer::Start(path, admin_service_.get()));
   return absl::OkStatus();
 }
@@ -227,6 +242,7 @@ void Scheduler::Stop() {
   if (health_ != nullptr) health_->SetServing(false);
   streams_.CloseAll(absl::UnavailableError("server is closing"));
   if (admin_service_ != nullptr) admin_service_->Stop();
+  if (remote_admin_ != nullptr) remote_admin_->Stop();
   // Answers what is under way, and refuses what still comes, so that no call waits for anything.
   if (loop_ != nullptr) {
     const absl::Status status = loop_->Stop();

@@ -72,7 +72,7 @@ class RunningServer {
     service_ = std::make_unique<SchedulerService>(
         ServiceContext{loop_.get(), &clock_, &metrics_, &streams_, &access_, limits});
     service_->SetAddress("scheduler.example:50006");
-    auto grpc = GrpcServer::Start("127.0.0.1", 0, std::move(credentials), service_.get(), limits);
+    auto grpc = GrpcServer::Start("127.0.0.1", 0, std::move(credentials), {service_.get()}, limits);
     REQUIRE(grpc.ok());
     grpc_ = std::move(grpc).value();
     stub_ = NewStub();

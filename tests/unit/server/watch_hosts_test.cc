@@ -60,7 +60,7 @@ TEST_CASE("a second server cannot have the port of the first") {
   RunningServer server;
   SchedulerService service(ServiceContext{nullptr, nullptr, nullptr, nullptr, nullptr});
   const auto second =
-      GrpcServer::Start("127.0.0.1", server.port(), grpc::InsecureServerCredentials(), &service);
+      GrpcServer::Start("127.0.0.1", server.port(), grpc::InsecureServerCredentials(), {&service});
   CHECK(absl::IsUnavailable(second.status()));
 }
 
