@@ -9,6 +9,8 @@
 #include <chrono>
 #include <cstring>
 
+#include "client/src/channel.h"
+#include "client/src/security.h"
 #include "grpcpp/create_channel_posix.h"
 #include "grpcpp/support/channel_arguments.h"
 
@@ -46,6 +48,13 @@ absl::StatusOr<int> Connect(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<v1::Admin::Stub>> ConnectToAdmin(const AdminOptions& options) {
+  if (options.tls.has_value()) {
+    client::Security security(options.tls);
+    const auto current = security.Current();
+    if (!current.ok()) return current.status();
+    return v1::Admin::NewStub(
+        client::MakeChannel(options.address, client::ChannelUse::kCalls, **current));
+  }
   const std::string path = SocketPath(options);
   auto fd = Connect(path);
   if (!fd.ok()) return fd.status();

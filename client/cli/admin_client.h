@@ -14,7 +14,8 @@
 
 namespace belfry {
 
-// Connects. Unavailable, naming the socket and what to look at, if nobody listens there.
+// Connects to a socket, or gets ready to connect to a port with TLS. Unavailable, naming the socket
+// and what to look at, if nobody listens there; FailedPrecondition if the files of TLS will not do.
 absl::StatusOr<std::unique_ptr<v1::Admin::Stub>> ConnectToAdmin(const AdminOptions& options);
 
 // Sets how long the call may take.

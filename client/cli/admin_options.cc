@@ -18,8 +18,10 @@ void AdminParser::AddConnection(CLI::App* app) {
   app->add_option("--data-dir", options_.data_dir, "The scheduler's data directory")
       ->envname("BELFRY_DATA_DIR")
       ->capture_default_str();
-  app->add_option("--admin-socket", options_.socket,
-                  "The scheduler's admin socket; default admin.sock in the data directory")
+  app->add_option(
+         "--admin-socket", options_.socket,
+         "The scheduler's admin socket; default admin.sock in the data directory. With the "
+         "options for TLS it is --address instead")
       ->envname("BELFRY_ADMIN_SOCKET");
   app->add_option("--timeout", timeout_, "Longest time for the call")->capture_default_str();
 }

@@ -3,10 +3,12 @@
 // The commands of whoever runs a scheduler: admin, export and import.
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "belfry/tls.h"
 #include "belfry/v1/admin.pb.h"
 
 namespace belfry {
@@ -15,7 +17,10 @@ enum class AdminCommand { kBackup, kVerify, kQuarantine, kList, kExport, kImport
 
 struct AdminOptions {
   AdminCommand command = AdminCommand::kBackup;
-  // Where the scheduler listens: the socket, or admin.sock in the data directory.
+  // Where the scheduler listens: with TLS its gRPC port; else the socket, or admin.sock in the data
+  // directory.
+  std::optional<TlsOptions> tls;
+  std::string address;
   std::string socket;
   std::string data_dir = "./data";
   absl::Duration timeout;

@@ -210,6 +210,29 @@ absl::Status Complete(const CLI::App& command, const RawOptions& raw, CommandLin
   return absl::OkStatus();
 }
 
+// As Complete, for what is asked across all apps. With TLS it goes where the other commands go: a
+// certificate says who calls.
+absl::Status CompleteAdmin(const std::vector<std::string>& arguments, const RawOptions& raw,
+                           CommandLine* line) {
+  // There it is the option of all commands, which says whose jobs they are.
+  const auto command = std::find(arguments.begin(), arguments.end(), line->command_name);
+  const auto is_namespace = [](const std::string& argument) {
+    return argument == "--namespace" || argument.starts_with("--namespace=");
+  };
+  if (std::any_of(arguments.begin(), command, is_namespace)) {
+    return absl::InvalidArgumentError("--namespace must stand behind the command, see its --help");
+  }
+  if (absl::Status status = FillTls(raw.tls, &line->client); !status.ok()) return status;
+  if (!line->client.tls.has_value()) return absl::OkStatus();
+  const std::vector<std::string> addresses = SplitAddresses(raw.addresses);
+  if (addresses.size() != 1) {
+    return Invalid("--address", raw.addresses, "not one host:port");
+  }
+  line->admin.tls = line->client.tls;
+  line->admin.address = addresses.front();
+  return absl::OkStatus();
+}
+
 // CLI11 takes the argument after "--ttl=" for its value; the value is the empty string.
 std::vector<std::string> SplitEmptyValues(const std::vector<std::string>& arguments) {
   std::vector<std::string> split;
@@ -277,8 +300,11 @@ std::optional<CommandLine> ParseCommandLine(const std::vector<std::string>& argu
   const auto it = commands.find(command);
   line.command = it != commands.end() ? it->second : Command::kAdmin;
   line.command_name = command->get_name();
-  const absl::Status status = line.command == Command::kAdmin ? admin.Finish(command, &line.admin)
-                                                              : Complete(*command, raw, &line);
+  absl::Status status = line.command == Command::kAdmin ? admin.Finish(command, &line.admin)
+                                                        : Complete(*command, raw, &line);
+  if (status.ok() && line.command == Command::kAdmin) {
+    status = CompleteAdmin(arguments, raw, &line);
+  }
   if (!status.ok()) {
     err << "belfry: " << line.command_name << ": " << std::string(status.message()) << "\n";
     *exit_code = kExitUsage;

@@ -63,6 +63,28 @@ void CheckFailsAtOnce(const SchedulerProcess& scheduler, const Flags& flags,
   }
 }
 
+TEST_CASE("with mutual TLS only listed identities administer, from anywhere") {
+  Pki pki;
+  SchedulerProcess scheduler(
+      {.flags = And(pki.Server().Flags(), {"--admin-identities=" + kAdmin})});
+  const Flags cart = And(pki.App("shop", "cart").Flags(), {"--namespace=shop", "--app-id=cart"});
+  REQUIRE(Belfry(scheduler, cart, {"schedule", "later", "--due-time=1h"}).exit_code == 0);
+
+  const Flags alice = pki.Make("alice", {.names = "URI:" + kAdmin}).Flags();
+  const CommandResult exported = Belfry(scheduler, alice, {"export"});
+  CHECK(exported.exit_code == 0);
+  CHECK_THAT(exported.out, Catch::Contains("\"later\""));
+  CHECK(Belfry(scheduler, alice, {"admin", "quarantine"}).exit_code == 0);
+
+  const Flags app = pki.App("shop", "cart").Flags();
+  for (const Flags& command : {Flags{"export"}, Flags{"admin", "list"}}) {
+    const CommandResult refused = Belfry(scheduler, app, command);
+    CHECK(refused.exit_code == 1);
+    CHECK(refused.out.empty());
+    CHECK_THAT(refused.err, Catch::Contains("--admin-identities"));
+  }
+}
+
 TEST_CASE("with mutual TLS a job goes all the way, with the reference's flags besides") {
   Pki pki;
   SchedulerProcess scheduler(

@@ -50,6 +50,24 @@ TEST_CASE("the commands of an administrator need no app id") {
   CHECK(quarantine.timeout == absl::Seconds(5));
 }
 
+TEST_CASE("with TLS the commands of an administrator go to an address") {
+  const AdminOptions options = Options({"--tls-ca-file=ca", "--tls-cert-file=c", "--tls-key-file=k",
+                                        "--address=h:1", "admin", "quarantine"});
+  REQUIRE(options.tls.has_value());
+  CHECK(options.tls->cert_file == "c");
+  CHECK(options.address == "h:1");
+  CHECK_FALSE(Options({"admin", "quarantine"}).tls.has_value());
+}
+
+TEST_CASE("a namespace before the command is not what is exported") {
+  std::ostringstream out;
+  std::ostringstream err;
+  int exit_code = 0;
+  CHECK_FALSE(ParseCommandLine({"--namespace", "a", "export"}, out, err, &exit_code).has_value());
+  CHECK(exit_code == kExitUsage);
+  CHECK_THAT(err.str(), Catch::Contains("--namespace must stand behind the command"));
+}
+
 TEST_CASE("lists and exports are of all namespaces unless one is named") {
   CHECK(Options({"export"}).filter.namespace_().empty());
   CHECK(Options({"export", "--namespace", "ns", "--data-dir=/d"}).filter.namespace_() == "ns");
