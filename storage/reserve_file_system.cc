@@ -65,7 +65,9 @@ class VitalFile final : public rocksdb::FSWritableFileOwnerWrapper {
  private:
   // Said here, as RocksDB is about to fail, and some builds of it abort.
   static IOStatus Told(IOStatus status) {
-    if (!status.ok()) spdlog::critical("the store cannot write error=\"{}\"", status.ToString());
+    if (status.ok()) return status;
+    spdlog::critical("the store cannot write error=\"{}\"", status.ToString());
+    spdlog::default_logger()->flush();
     return status;
   }
 
