@@ -49,7 +49,10 @@ ServerMetrics::ServerMetrics()
       clock_steps_(CounterFamily("belfry_scheduler_clock_steps_total",
                                  "Times that the wall clock was set, by direction")),
       clock_set_forward_(clock_steps_, {{"direction", "forward"}}),
-      clock_set_back_(clock_steps_, {{"direction", "back"}}) {}
+      clock_set_back_(clock_steps_, {{"direction", "back"}}),
+      quarantined_(CounterFamily("belfry_scheduler_quarantined_records_total",
+                                 "Stored records that could not be read and were set aside"),
+                   {}) {}
 
 // Several threads may come here at once; the family gives all of them the same metric.
 template <typename Metric>

@@ -52,6 +52,11 @@ class ServerMetrics {
   void SidecarDisconnected() { connected_.Get().Decrement(); }
   void SidecarFailed(SidecarError error);
 
+  // So many records could not be read and were set aside.
+  void RecordsQuarantined(size_t count) {
+    quarantined_.Get().Increment(static_cast<double>(count));
+  }
+
   // The wall clock was set, by `by` (negative: back).
   void ClockStepped(absl::Duration by) {
     (by > absl::ZeroDuration() ? clock_set_forward_ : clock_set_back_).Get().Increment();
@@ -114,6 +119,7 @@ class ServerMetrics {
   prometheus::Family<prometheus::Counter>& clock_steps_;
   Series<prometheus::Counter> clock_set_forward_;
   Series<prometheus::Counter> clock_set_back_;
+  Series<prometheus::Counter> quarantined_;
   std::vector<std::function<std::vector<prometheus::MetricFamily>()>> sources_;
 };
 

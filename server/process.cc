@@ -140,6 +140,7 @@ absl::Status Scheduler::OpenStore() {
     EndNow("the store failed: " + status.ToString());
   };
   options.on_clock_step = [this](absl::Duration by) { metrics_.ClockStepped(by); };
+  options.on_quarantine = [this](size_t count) { metrics_.RecordsQuarantined(count); };
   options.on_unreceived = [this](TargetKind kind, size_t count) {
     metrics_.JobsUnreceived(kind, count);
   };

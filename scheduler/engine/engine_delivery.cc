@@ -182,6 +182,7 @@ void Engine::Quarantine(InFlight& in_flight, LoadedJob& job) {
                 job.job_id, job.error);
   batch_.PutQuarantine(job.raw_table, EncodeId(job.job_id), std::move(job.raw), job.error,
                        last_now_);
+  ++effects_.quarantined_count;
   batch_.DeleteDue(in_flight.group_id, in_flight.position());
   Drop(in_flight);
 }

@@ -185,6 +185,7 @@ absl::StatusOr<std::optional<Counter>> Engine::TakeCounter(uint64_t job_id) {
   if (bytes.has_value()) {
     const std::string reason(counter.status().message());
     batch_.PutQuarantine(Table::kCounters, key, *std::move(bytes), reason, last_now_);
+    ++effects_.quarantined_count;
   }
   batch_.DeleteCounter(job_id);
   return std::nullopt;

@@ -179,6 +179,7 @@ struct Effects {
   std::vector<PurgeRequest> purges;
   std::vector<UnreceivedJobs> unreceived;
   bool prefix_deletes_changed = false;
+  size_t quarantined_count = 0;  // records that were set aside
 };
 
 }  // namespace belfry

@@ -254,6 +254,9 @@ class SchedulerLoop::Impl {
   void CarryOut(Effects effects) {
     if (effects.prefix_deletes_changed) PublishDeletes();
     for (const GivenUp& late : effects.given_up) late.watcher->GiveUp(late.trigger_id);
+    if (effects.quarantined_count > 0 && options_.on_quarantine) {
+      options_.on_quarantine(effects.quarantined_count);
+    }
     for (Send& send : effects.sends) send.watcher->Send(std::move(send.message));
     for (const UnreceivedJobs& jobs : effects.unreceived) {
       if (options_.on_unreceived) options_.on_unreceived(jobs.kind, jobs.count);

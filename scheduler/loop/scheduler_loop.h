@@ -45,6 +45,8 @@ struct LoopOptions {
   // If set, told on the loop's thread that jobs came due while nobody was connected to receive
   // them, and how many. Each is told of once while it waits, and again after a restart.
   std::function<void(TargetKind, size_t)> on_unreceived = {};
+  // If set, told on the loop's thread that so many records could not be read and were set aside.
+  std::function<void(size_t)> on_quarantine = {};
   // For simulations: if set, gets what hands a reader's result to the loop, to call it once when it
   // sees fit, or to destroy it before the loop. By default results are handed over at once.
   std::function<void(absl::AnyInvocable<void()> hand_over)> hold_result;

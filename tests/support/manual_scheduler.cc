@@ -30,6 +30,7 @@ void ManualScheduler::Open() {
   options.limits = limits;
   options.on_fatal = [this](const absl::Status& status) { fatal = status; };
   options.on_unreceived = [this](TargetKind, size_t count) { unreceived += count; };
+  options.on_quarantine = [this](size_t count) { quarantined_count += count; };
   options.on_clock_step = [this](absl::Duration by) { clock_steps.push_back(by); };
   auto opened = SchedulerLoop::Open(&store, &clock, options);
   CHECK(opened.ok()) << opened.status().ToString();

@@ -93,6 +93,7 @@ class ManualScheduler {
   absl::Status fatal;
   std::vector<absl::Duration> clock_steps;  // that the loop has told of
   size_t unreceived = 0;                    // jobs that the loop has told of
+  size_t quarantined_count = 0;             // records that the loop has told of
 
  private:
   void Open();

@@ -477,6 +477,7 @@ TEST_CASE("a record that does not parse is set aside and the rest runs") {
                     })
               .ok());
   REQUIRE(quarantined == std::vector<std::string>{"\xff\xff\xff"});
+  REQUIRE(scheduler.quarantined_count == 1);
 }
 
 }  // namespace

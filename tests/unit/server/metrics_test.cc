@@ -29,6 +29,13 @@ TEST_CASE("nothing is told before there is something to tell") {
   CHECK(metrics.Text().empty());
 }
 
+TEST_CASE("records that were set aside are counted") {
+  ServerMetrics metrics;
+  metrics.RecordsQuarantined(2);
+  metrics.RecordsQuarantined(1);
+  CHECK(Has(metrics.Text(), "belfry_scheduler_quarantined_records_total 3"));
+}
+
 TEST_CASE("names, kinds and labels are those of the reference") {
   ServerMetrics metrics;
   for (const TargetKind kind : {TargetKind::kApp, TargetKind::kActor}) {
