@@ -24,8 +24,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Settings settings;
   settings.seed = kSeed;
   settings.steps = kSteps;
-  Random random(kSeed, size == 0 ? std::string_view()
-                                 : std::string_view(reinterpret_cast<const char*>(data), size));
+  belfry::Random random(kSeed, size == 0
+                                   ? std::string_view()
+                                   : std::string_view(reinterpret_cast<const char*>(data), size));
   Draw(random, &settings);
   Journal journal(/*print=*/false);
   World world(settings, random, std::make_unique<MemoryDisk>(), /*check_engine=*/true, &journal);
