@@ -126,8 +126,10 @@ TEST_CASE("a job that is too large is refused, and smaller ones are taken", "[re
 
 TEST_CASE("the first job that does not fit is followed by no other", "[reserve]") {
   FakeDisk disk;
-  disk.free = kReserve + kBallast + 1000;
   const auto reserve = disk.Open();
+  REQUIRE(disk.ballast_size() == kBallast);
+  disk.free = kReserve + kBallast + 1000;
+  reserve->Measure();
   REQUIRE(Admits(*reserve, 500));
   REQUIRE_FALSE(Admits(*reserve, 501));
   REQUIRE_FALSE(Admits(*reserve, 1));

@@ -50,13 +50,11 @@ TEST_CASE("the commands of an administrator need no app id") {
   CHECK(quarantine.timeout == absl::Seconds(5));
 }
 
-TEST_CASE("with TLS the commands of an administrator go to an address") {
-  const AdminOptions options = Options({"--tls-ca-file=ca", "--tls-cert-file=c", "--tls-key-file=k",
-                                        "--address=h:1", "admin", "quarantine"});
-  REQUIRE(options.tls.has_value());
-  CHECK(options.tls->cert_file == "c");
-  CHECK(options.address == "h:1");
-  CHECK_FALSE(Options({"admin", "quarantine"}).tls.has_value());
+TEST_CASE("without TLS the commands of an administrator go to a socket") {
+  CHECK_FALSE(Options({"admin", "quarantine", "--address=h:1"}).tls.has_value());
+  const Parsed parsed({"--tls-cert-file=/absent", "--tls-key-file=/absent", "export"});
+  CHECK_FALSE(parsed.line.has_value());
+  CHECK_THAT(parsed.err.str(), Catch::Contains("/absent"));
 }
 
 TEST_CASE("a namespace before the command is not what is exported") {

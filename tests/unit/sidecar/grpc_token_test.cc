@@ -1,11 +1,11 @@
 // No call of the gRPC API does without the token.
 
-#include <google/protobuf/descriptor.h>
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,6 +32,16 @@ grpc::StatusCode CodeOf(Stub& stub, const std::string& token,
   if (!token.empty()) context.AddMetadata("dapr-api-token", token);
   Response response;
   return (stub.*method)(&context, Request(), &response).error_code();
+}
+
+// How many methods the service has, so that none is left out below.
+std::size_t CountMethods() {
+  std::ifstream proto(BELFRY_TEST_DATA_DIR "/../../proto/dapr/proto/runtime/v1/dapr.proto");
+  std::size_t count = 0;
+  for (std::string line; std::getline(proto, line);) {
+    if (line.starts_with("  rpc ")) ++count;
+  }
+  return count;
 }
 
 std::vector<grpc::StatusCode> CodesOfAll(Stub& stub, const std::string& token) {
@@ -70,11 +80,7 @@ TEST_CASE("grpc api: every call that there is asks for the token") {
   for (const std::string token : {"", "secre", "secret2", "SECRET"}) {
     CAPTURE(token);
     const std::vector<grpc::StatusCode> codes = CodesOfAll(*stub, token);
-    // None is left out.
-    const auto* const all = google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
-        "dapr.proto.runtime.v1.Dapr");
-    REQUIRE(all != nullptr);
-    CHECK(codes.size() == static_cast<std::size_t>(all->method_count()));
+    CHECK(codes.size() == CountMethods());
     for (const grpc::StatusCode code : codes) CHECK(code == grpc::StatusCode::UNAUTHENTICATED);
   }
   CHECK(shutdowns == 0);
