@@ -39,6 +39,12 @@ class GrpcConnection final : public Connection {
     SetAddresses(std::move(addresses));
   }
 
+  // A started call must not be the last to let go of a channel, see Retire.
+  ~GrpcConnection() override {
+    std::unique_lock lock(started_mutex_);
+    none_started_.wait(lock, [this] { return started_ == 0; });
+  }
+
   absl::Status ScheduleJob(const wire::ScheduleJobRequest& request,
                            absl::Duration timeout) override {
     wire::ScheduleJobResponse response;
@@ -49,7 +55,8 @@ class GrpcConnection final : public Connection {
                         Done done) override {
     std::shared_ptr<Peer> peer = ReadyPeer();
     if (peer == nullptr) return false;
-    auto call = std::make_unique<StartedCall>(std::move(peer), std::move(request), std::move(done));
+    auto call =
+        std::make_unique<StartedCall>(*this, std::move(peer), std::move(request), std::move(done));
     timeout = std::clamp(timeout, absl::ZeroDuration(), kMaxTimeout);
     call->timeout = timeout;
     call->context.set_deadline(Deadline(timeout));
@@ -140,10 +147,33 @@ class GrpcConnection final : public Connection {
     const std::unique_ptr<wire::Scheduler::Stub> stub;
   };
 
+  // Counts a started call while it lives.
+  class Started {
+   public:
+    explicit Started(GrpcConnection& connection) : connection_(connection) {
+      const std::lock_guard lock(connection_.started_mutex_);
+      ++connection_.started_;
+    }
+    ~Started() {
+      const std::lock_guard lock(connection_.started_mutex_);
+      if (--connection_.started_ == 0) connection_.none_started_.notify_all();
+    }
+    Started(const Started&) = delete;
+    Started& operator=(const Started&) = delete;
+
+   private:
+    GrpcConnection& connection_;
+  };
+
   // A call that nobody waits for; its end releases it.
   struct StartedCall {
-    StartedCall(std::shared_ptr<Peer> to, wire::ScheduleJobRequest asked, Done told)
-        : peer(std::move(to)), request(std::move(asked)), done(std::move(told)) {}
+    StartedCall(GrpcConnection& connection, std::shared_ptr<Peer> to,
+                wire::ScheduleJobRequest asked, Done told)
+        : started(connection),
+          peer(std::move(to)),
+          request(std::move(asked)),
+          done(std::move(told)) {}
+    const Started started;  // first, so that it goes when all else is gone
     const std::shared_ptr<Peer> peer;
     const wire::ScheduleJobRequest request;
     const Done done;
@@ -279,6 +309,10 @@ class GrpcConnection final : public Connection {
   }
 
   client::Security security_;
+
+  std::mutex started_mutex_;
+  std::condition_variable none_started_;  // signalled when started_ becomes 0
+  int started_ = 0;                       // guarded by started_mutex_
 
   mutable std::mutex mutex_;
   // Signalled when peers_ is replaced.

@@ -45,7 +45,8 @@ class Connection {
 
   // Begins a ScheduleJob and returns true; `done` gets what ScheduleJob would have returned. False,
   // and nothing was done, if that can't be without waiting, e.g. for a scheduler to be reached:
-  // call ScheduleJob then. A connection that never can need not override it.
+  // call ScheduleJob then. A connection that never can need not override it. Destroying
+  // a connection waits for the calls that were started.
   virtual bool StartScheduleJob(dapr::proto::scheduler::v1::ScheduleJobRequest /*request*/,
                                 absl::Duration /*timeout*/, Done /*done*/) {
     return false;
