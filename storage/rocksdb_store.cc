@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdarg>
+#include <thread>
 #include <utility>
 
 #include "rocksdb/cache.h"
@@ -133,6 +134,11 @@ absl::Status CheckLogs(const std::string& path) {
   return absl::OkStatus();
 }
 
+constexpr absl::Duration kFlushPoll = absl::Microseconds(200);
+
+// RocksDB takes it for a mistake, and aborts, if a log is used after a call on it has failed.
+absl::Status FailedBefore() { return absl::UnavailableError("the store has failed before"); }
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(const Options& options) {
@@ -231,7 +237,7 @@ RocksDbStore::~RocksDbStore() {
   if (reserve_ != nullptr) reserve_->Stop();
   if (db_ == nullptr) return;
   const rocksdb::Status flushed =
-      read_only_ ? rocksdb::Status::OK() : db_->FlushWAL(/*sync=*/false);
+      read_only_ || has_failed() ? rocksdb::Status::OK() : db_->FlushWAL(/*sync=*/false);
   if (!flushed.ok()) spdlog::error("closing the store failed error=\"{}\"", flushed.ToString());
   // The monitor uses the handles from background threads.
   rocksdb::CancelAllBackgroundWork(db_.get(), /*wait=*/true);
@@ -265,6 +271,7 @@ rocksdb::ColumnFamilyHandle* RocksDbStore::handle(Table table) const {
 }
 
 absl::Status RocksDbStore::Write(const Batch& batch) {
+  if (has_failed()) return FailedBefore();
   CountNothing();
   rocksdb::WriteBatch changes(batch.byte_size());
   bool deletes_jobs = false;
@@ -282,10 +289,39 @@ absl::Status RocksDbStore::Write(const Batch& batch) {
     reserve_->NoteWritten(batch.byte_size());
     if (deletes_jobs) has_deleted_jobs_ = true;
   }
+  if (!written.ok() && !written.IsIncomplete()) has_failed_ = true;
   return FromRocksDb(written, "write failed");
 }
 
-absl::Status RocksDbStore::Sync() { return FromRocksDb(db_->SyncWAL(), "sync failed"); }
+bool RocksDbStore::has_failed() const { return has_failed_ || monitor_->has_failed(); }
+
+bool RocksDbStore::IsFlushing() const {
+  using Properties = rocksdb::DB::Properties;
+  return std::any_of(handles_.begin(), handles_.end(), [this](auto* table) {
+    uint64_t pending = 0;
+    uint64_t running = 0;
+    db_->GetIntProperty(table, Properties::kMemTableFlushPending, &pending);
+    db_->GetIntProperty(table, Properties::kNumRunningFlushes, &running);
+    return pending + running > 0;
+  });
+}
+
+absl::Status RocksDbStore::WaitForFlushes(absl::Duration limit) const {
+  for (int i = 0; !has_failed() && IsFlushing(); ++i) {
+    if (i * kFlushPoll > limit) {
+      return absl::DeadlineExceededError("flushing has not come to an end");
+    }
+    std::this_thread::sleep_for(absl::ToChronoMicroseconds(kFlushPoll));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbStore::Sync() {
+  if (has_failed()) return FailedBefore();
+  const rocksdb::Status synced = db_->SyncWAL();
+  if (!synced.ok()) has_failed_ = true;
+  return FromRocksDb(synced, "sync failed");
+}
 
 absl::StatusOr<std::optional<std::string>> RocksDbStore::Get(Table table, std::string_view key,
                                                              const Snapshot* snapshot) const {

@@ -80,6 +80,11 @@ class RocksDbStore : public Store {
   // Null if the store was opened without.
   const DiskReserve* reserve() const { return reserve_.get(); }
 
+  // Waits until no memtable is being flushed or about to be, or something has failed;
+  // DeadlineExceeded if that takes longer than `limit`. For tests in which calls fail: a sync that
+  // meets the failure of a flush halfway makes RocksDB abort.
+  absl::Status WaitForFlushes(absl::Duration limit) const;
+
  private:
   explicit RocksDbStore(std::unique_ptr<DataDirectory> directory);
 
@@ -89,6 +94,8 @@ class RocksDbStore : public Store {
   // only after enough other changes. Called on the reserve's thread, now and then, while the disk
   // is short of space.
   void Reclaim();
+  bool has_failed() const;
+  bool IsFlushing() const;
   rocksdb::ColumnFamilyHandle* handle(Table table) const;
 
   absl::Status OpenDatabaseReadOnly();
@@ -108,6 +115,8 @@ class RocksDbStore : public Store {
 
   // Whether jobs were deleted since the last Reclaim.
   std::atomic<bool> has_deleted_jobs_{false};
+  // A write or sync has failed: nobody knows what is on disk, and nothing more is written.
+  std::atomic<bool> has_failed_{false};
   // Reclaim's own.
   int reclaim_passes_ = 0;
 };

@@ -61,6 +61,12 @@ void WritePressureMonitor::OnStallConditionsChanged(const rocksdb::WriteStallInf
   SetBit(&stalled_, *index, info.condition.cur != rocksdb::WriteStallCondition::kNormal);
 }
 
+void WritePressureMonitor::OnBackgroundError(rocksdb::BackgroundErrorReason reason,
+                                             rocksdb::Status* /*status*/) {
+  // A compaction only leaves things as they are.
+  if (reason != rocksdb::BackgroundErrorReason::kCompaction) has_failed_ = true;
+}
+
 void WritePressureMonitor::Measure(size_t index) {
   rocksdb::DB* db = db_;
   if (db == nullptr) return;

@@ -32,6 +32,10 @@ class WritePressureMonitor : public rocksdb::EventListener {
   void OnCompactionCompleted(rocksdb::DB* db, const rocksdb::CompactionJobInfo& info) override;
   void OnMemTableSealed(const rocksdb::MemTableInfo& info) override;
   void OnStallConditionsChanged(const rocksdb::WriteStallInfo& info) override;
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) override;
+
+  // Whether something in the background has failed after which nothing can be written any more.
+  bool has_failed() const { return has_failed_; }
 
  private:
   // The part of a table's state that leads to a stall.
@@ -51,6 +55,7 @@ class WritePressureMonitor : public rocksdb::EventListener {
   std::atomic<unsigned> loaded_{0};
   std::atomic<unsigned> stalled_{0};
   std::atomic<bool> refused_{false};
+  std::atomic<bool> has_failed_{false};
 };
 
 }  // namespace belfry

@@ -15,6 +15,9 @@
 namespace belfry {
 namespace {
 
+// Far longer than a flush of these small memtables takes.
+constexpr absl::Duration kFlushWait = absl::Milliseconds(500);
+
 constexpr char kApp[] = "app";
 constexpr char kNamespace[] = "ns";
 // Names of each kind.
@@ -193,6 +196,11 @@ void CrashWorld::RunUntilIdle() {
       CHECK(++holds < kHoldsMax) << "the store does not take a write";
       std::this_thread::sleep_for(absl::ToChronoMicroseconds(sleep));
       continue;
+    }
+    // A flush whose call has failed may hang; nothing but an end of the process helps then.
+    if (const absl::Status flushed = store_->WaitForFlushes(kFlushWait); !flushed.ok()) {
+      fatal_ = flushed;
+      return;
     }
     is_idle = sleep > absl::ZeroDuration() && !loop_->RunReaders() && !loop_->RunSyncer();
   }
