@@ -139,6 +139,8 @@ TEST_CASE("the triggers of a stream that ends go to another one") {
   RunningServer server;
   auto first = std::make_unique<TestWatcher>(server);
   first->Begin();
+  // A job that comes first counts as undelivered.
+  REQUIRE(EventuallyHasSample(server, "dapr_scheduler_sidecars_connected", "1"));
   REQUIRE(server.Schedule(JobRequest("j", AppMetadata(), "0s")).ok());
   CHECK(first->Next().name() == "j");
 
