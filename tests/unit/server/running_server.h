@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -261,5 +262,16 @@ class TestWatcher {
   std::unique_ptr<grpc::ClientReaderWriter<pb::WatchJobsRequest, pb::WatchJobsResponse>> stream_;
   bool finished_ = false;
 };
+
+// Waits until a metric has a value; what happens on a stream is counted by other threads.
+inline bool EventuallyHasSample(const RunningServer& server, const std::string& series,
+                                const std::string& value) {
+  const auto end = std::chrono::steady_clock::now() + kCallTimeout;
+  while (!server.HasSample(series, value)) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
 
 }  // namespace belfry::server

@@ -14,17 +14,6 @@
 namespace belfry::server {
 namespace {
 
-// Waits until a metric has a value; what happens on a stream is counted by other threads.
-bool EventuallyHasSample(const RunningServer& server, const std::string& series,
-                         const std::string& value) {
-  const auto end = std::chrono::steady_clock::now() + kCallTimeout;
-  while (!server.HasSample(series, value)) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return true;
-}
-
 TEST_CASE("a trigger carries the job, and its answer settles it") {
   RunningServer server;
   TestWatcher watcher(server);
