@@ -163,11 +163,6 @@ std::optional<absl::Time> Engine::NextDue() const {
   return due_targets_.front().time;
 }
 
-std::optional<absl::Time> Engine::OldestDue() const {
-  if (due_targets_.empty()) return std::nullopt;
-  return due_targets_.front().time;
-}
-
 uint64_t Engine::NewJobId() {
   if (next_job_id_ == reserved_job_id_) {
     reserved_job_id_ += kJobIdReserve;

@@ -87,9 +87,8 @@ class Engine {
   std::optional<absl::Time> NextDue() const;
 
   // As of the last RunDue: since when, on the monotonic clock, jobs could have been fired and
-  // nothing went on (see FiringWatch); and when the oldest job is due that can be started.
+  // nothing went on (see FiringWatch).
   std::optional<absl::Duration> StuckSince() const { return firing_.stuck_since(); }
-  std::optional<absl::Time> OldestDue() const;
 
   const PrefixDeletes& prefix_deletes() const { return prefix_deletes_; }
 

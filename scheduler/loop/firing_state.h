@@ -27,7 +27,7 @@ class FiringState {
   // A turn has decided, at this time. `held`: its batch could not be written yet, so that nothing
   // of it is carried out.
   void NoteDecisions(const Engine& engine, absl::Time now, absl::Duration monotonic, bool held) {
-    const std::optional<absl::Time> oldest = engine.OldestDue();
+    const std::optional<absl::Time> oldest = engine.NextDue();
     std::optional<absl::Duration> stuck = engine.StuckSince();
     if (!held) {
       held_since_.reset();

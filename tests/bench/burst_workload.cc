@@ -15,10 +15,6 @@ namespace {
 constexpr double kExpectedRate = 5000;
 constexpr double kSettleSeconds = 3;
 
-double Since(int64_t monotonic_ns, int64_t begin_ns) {
-  return static_cast<double>(monotonic_ns - begin_ns) / static_cast<double>(kNsPerSecond);
-}
-
 }  // namespace
 
 absl::StatusOr<boost::json::object> RunBurst(const Options& options) {
@@ -53,25 +49,13 @@ absl::StatusOr<boost::json::object> RunBurst(const Options& options) {
   }
   SleepUntil(due_monotonic);
   run.BeginMeter();
-  const bool all = deliveries.WaitFor(options.jobs, SecondsToNs(options.timeout_s));
-  const DeliveryCounts counts = deliveries.counts();
-  const bool answered = run.WaitForAnswers(SecondsToNs(options.timeout_s));
-  const absl::Status gone = run.WaitUntilGone(counts.last_jobs, SecondsToNs(options.timeout_s));
-  const int64_t end = MonotonicNs();
-  run.EndMeter();
+  int64_t end = 0;
+  const DeliveryCounts counts = run.FinishDeliveries(&deliveries, options.jobs, &end);
 
   boost::json::object& line = run.line();
-  line["jobs"] = options.jobs;
-  line["received"] = counts.received;
-  line["duplicates"] = counts.duplicates;
-  line["early"] = counts.early;
-  line["errors"] =
-      (all ? 0 : 1) + (answered ? 0 : 1) + (gone.ok() ? 0 : 1) + (run.StreamError().ok() ? 0 : 1);
-  if (!gone.ok()) line["first_error"] = std::string(gone.message());
-  line["last_handler_s"] = Since(counts.last_ns, due_monotonic);
-  line["last_ack_s"] = Since(end, due_monotonic);
-  line["per_s"] = static_cast<double>(counts.received) / Since(end, due_monotonic);
-  line["lateness_ms"] = ToMilliseconds(counts.lateness);
+  line["last_handler_s"] = SecondsBetween(due_monotonic, counts.last_ns);
+  line["last_ack_s"] = SecondsBetween(due_monotonic, end);
+  line["per_s"] = static_cast<double>(counts.received) / SecondsBetween(due_monotonic, end);
   line["stored_per_s"] = stored.rate();
   run.StopWatching();
   return line;

@@ -35,4 +35,9 @@ inline int64_t SecondsToNs(double seconds) {
   return static_cast<int64_t>(seconds * static_cast<double>(kNsPerSecond));
 }
 
+// Seconds from one moment of the monotonic clock to a later one.
+inline double SecondsBetween(int64_t begin_ns, int64_t end_ns) {
+  return static_cast<double>(end_ns - begin_ns) / static_cast<double>(kNsPerSecond);
+}
+
 }  // namespace belfry::bench

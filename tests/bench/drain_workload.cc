@@ -6,13 +6,6 @@
 #include "tests/bench/workloads.h"
 
 namespace belfry::bench {
-namespace {
-
-double Since(int64_t monotonic_ns, int64_t begin_ns) {
-  return static_cast<double>(monotonic_ns - begin_ns) / static_cast<double>(kNsPerSecond);
-}
-
-}  // namespace
 
 absl::StatusOr<boost::json::object> RunDrain(const Options& options) {
   if (options.jobs == 0) return absl::InvalidArgumentError("--jobs 0: at least one is needed");
@@ -30,26 +23,14 @@ absl::StatusOr<boost::json::object> RunDrain(const Options& options) {
       !status.ok()) {
     return status;
   }
-  const bool all = deliveries.WaitFor(options.jobs, SecondsToNs(options.timeout_s));
-  const bool answered = run.WaitForAnswers(SecondsToNs(options.timeout_s));
-  const DeliveryCounts counts = deliveries.counts();
-  const absl::Status gone = run.WaitUntilGone(counts.last_jobs, SecondsToNs(options.timeout_s));
-  const int64_t end = MonotonicNs();
-  run.EndMeter();
+  int64_t end = 0;
+  const DeliveryCounts counts = run.FinishDeliveries(&deliveries, options.jobs, &end);
 
   boost::json::object& line = run.line();
-  line["jobs"] = options.jobs;
-  line["received"] = counts.received;
-  line["duplicates"] = counts.duplicates;
-  line["early"] = counts.early;
   line["foreign"] = counts.foreign;
-  line["errors"] =
-      (all ? 0 : 1) + (answered ? 0 : 1) + (gone.ok() ? 0 : 1) + (run.StreamError().ok() ? 0 : 1);
-  if (!gone.ok()) line["first_error"] = std::string(gone.message());
   // Until a watcher is known to the server takes a part of this.
-  line["first_handler_s"] = counts.received == 0 ? 0 : Since(counts.first_ns, began);
-  line["per_s"] = static_cast<double>(counts.received) / Since(end, began);
-  line["lateness_ms"] = ToMilliseconds(counts.lateness);
+  line["first_handler_s"] = counts.received == 0 ? 0 : SecondsBetween(began, counts.first_ns);
+  line["per_s"] = static_cast<double>(counts.received) / SecondsBetween(began, end);
   run.StopWatching();
   return line;
 }

@@ -116,6 +116,25 @@ absl::Status Session::WaitUntilGone(const std::vector<JobTag>& jobs, int64_t tim
   return absl::OkStatus();
 }
 
+DeliveryCounts Session::FinishDeliveries(Deliveries* deliveries, uint64_t jobs, int64_t* end_ns) {
+  const int64_t timeout_ns = SecondsToNs(options_.timeout_s);
+  const bool all = deliveries->WaitFor(jobs, timeout_ns);
+  DeliveryCounts counts = deliveries->counts();
+  const bool answered = WaitForAnswers(timeout_ns);
+  const absl::Status gone = WaitUntilGone(counts.last_jobs, timeout_ns);
+  *end_ns = MonotonicNs();
+  EndMeter();
+  line_["jobs"] = jobs;
+  line_["received"] = counts.received;
+  line_["duplicates"] = counts.duplicates;
+  line_["early"] = counts.early;
+  line_["errors"] =
+      (all ? 0 : 1) + (answered ? 0 : 1) + (gone.ok() ? 0 : 1) + (StreamError().ok() ? 0 : 1);
+  if (!gone.ok()) line_["first_error"] = std::string(gone.message());
+  line_["lateness_ms"] = ToMilliseconds(counts.lateness);
+  return counts;
+}
+
 absl::Status Session::DeleteJobs(const std::string& app_id) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);

@@ -44,6 +44,11 @@ class Session {
   // last answers were taken and made durable; DeadlineExceeded after `timeout_ns`.
   absl::Status WaitUntilGone(const std::vector<JobTag>& jobs, int64_t timeout_ns);
 
+  // The end of a run of `jobs` jobs: waits until they were delivered and answered and are gone at
+  // the server, each for the run's timeout, ends the meter, and adds what came of them to the line.
+  // Returns the counts and, in `end_ns`, when that was (monotonic).
+  DeliveryCounts FinishDeliveries(Deliveries* deliveries, uint64_t jobs, int64_t* end_ns);
+
   // Forgets the run's jobs at the server.
   absl::Status DeleteJobs(const std::string& app_id);
 
