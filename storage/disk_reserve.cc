@@ -151,7 +151,7 @@ bool DiskReserve::AdjustBallast(uint64_t free_bytes) {
   MutexLock lock(&ballast_mutex_);
   absl::Status status;
   if (ballast_.held() && free_bytes < BallastFloor()) {
-    status = GiveUpBallast(free_bytes);
+    status = EmptyBallast(free_bytes);
   } else if (!ballast_.held() && free_bytes >= ResumeBytes() + ballast_bytes_) {
     status = ballast_.Make();
     if (status.ok() && ballast_bytes_ > 0) spdlog::info("ballast made bytes={}", ballast_bytes_);
@@ -166,22 +166,31 @@ bool DiskReserve::AdjustBallast(uint64_t free_bytes) {
   return true;
 }
 
-absl::Status DiskReserve::GiveUpBallast(uint64_t free_bytes) {
+absl::Status DiskReserve::EmptyBallast(uint64_t free_bytes) {
   spdlog::warn("the disk is nearly full, the ballast is given up free_bytes={} ballast_bytes={}",
                free_bytes, ballast_bytes_);
+  const absl::Status status = ballast_.GiveUp();
+  // Only now: whoever finds none must find its space.
   has_ballast_ = false;
-  return ballast_.GiveUp();
+  return status;
 }
 
-void DiskReserve::MakeRoomToWrite(size_t bytes) {
-  if (!has_ballast_ || ballast_bytes_ == 0) return;
-  const absl::StatusOr<DiskSpace> space = measure_();
-  if (!space.ok() || space->free_bytes >= bytes + BallastFloor()) return;
+void DiskReserve::GiveUpBallast(uint64_t free_bytes) {
   MutexLock lock(&ballast_mutex_);
   if (!ballast_.held()) return;
-  const absl::Status status = GiveUpBallast(space->free_bytes);
+  const absl::Status status = EmptyBallast(free_bytes);
   if (!status.ok()) spdlog::error("{}", status.ToString());
-  SetRefusing(true, space->free_bytes);
+  SetRefusing(true, free_bytes);
+}
+
+void DiskReserve::GiveUpBallast() { GiveUpBallast(/*free_bytes=*/0); }
+
+bool DiskReserve::MakeRoomToWrite(size_t bytes) {
+  if (!has_ballast_ || ballast_bytes_ == 0) return false;
+  const absl::StatusOr<DiskSpace> space = measure_();
+  if (!space.ok() || space->free_bytes >= bytes + BallastFloor()) return true;
+  GiveUpBallast(space->free_bytes);
+  return false;
 }
 
 void DiskReserve::SetRefusing(bool refusing, uint64_t free_bytes) {

@@ -109,8 +109,10 @@ class DiskReserve {
   void NoteWritten(size_t bytes);
 
   // Gives up the ballast if `bytes` would not fit without: others may fill a disk faster than it is
-  // measured. Measures while there is a ballast.
-  void MakeRoomToWrite(size_t bytes);
+  // measured. Measures while there is a ballast; whether there still is one.
+  bool MakeRoomToWrite(size_t bytes);
+  // Gives up the ballast, as the disk turned out to be full.
+  void GiveUpBallast();
 
   // Whether `bytes` may go into a table file that is being rewritten. Measures.
   bool HasRoomToCompact(size_t bytes) const;
@@ -139,7 +141,8 @@ class DiskReserve {
   uint64_t ResumeBytes() const { return reserve_bytes_ + reserve_bytes_ / kDiskResumeFraction; }
   // Gives up or makes the ballast; whether that changed what is free.
   bool AdjustBallast(uint64_t free_bytes);
-  absl::Status GiveUpBallast(uint64_t free_bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ballast_mutex_);
+  absl::Status EmptyBallast(uint64_t free_bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(ballast_mutex_);
+  void GiveUpBallast(uint64_t free_bytes);
   void SetRefusing(bool refusing, uint64_t free_bytes);
 
   const uint64_t total_bytes_;

@@ -47,12 +47,12 @@ class VitalFile final : public rocksdb::FSWritableFileOwnerWrapper {
 
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
                   IODebugContext* debug) override {
-    reserve_->MakeRoomToWrite(data.size());
+    TakeSpace(data.size(), options, debug);
     return Told(FSWritableFileOwnerWrapper::Append(data, options, debug));
   }
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
                   const rocksdb::DataVerificationInfo& info, IODebugContext* debug) override {
-    reserve_->MakeRoomToWrite(data.size());
+    TakeSpace(data.size(), options, debug);
     return Told(FSWritableFileOwnerWrapper::Append(data, options, info, debug));
   }
   // Only saves time.
@@ -63,6 +63,17 @@ class VitalFile final : public rocksdb::FSWritableFileOwnerWrapper {
   }
 
  private:
+  // Between a measurement and a write others may fill the disk, and a write that has failed half
+  // way cannot be tried again. So the space is taken first, while there is a ballast to give up.
+  // File systems that cannot take space ahead find out when they write.
+  void TakeSpace(size_t bytes, const IOOptions& options, IODebugContext* debug) {
+    if (reserve_->MakeRoomToWrite(bytes) &&
+        Allocate(size_, bytes, options, debug).subcode() == IOStatus::SubCode::kNoSpace) {
+      reserve_->GiveUpBallast();
+    }
+    size_ += bytes;
+  }
+
   // Said here, as RocksDB is about to fail, and some builds of it abort.
   static IOStatus Told(IOStatus status) {
     if (status.ok()) return status;
@@ -72,6 +83,7 @@ class VitalFile final : public rocksdb::FSWritableFileOwnerWrapper {
   }
 
   DiskReserve* const reserve_;
+  uint64_t size_ = 0;
 };
 
 }  // namespace

@@ -17,8 +17,6 @@ constexpr size_t kUnusedMemtableBytes = size_t{64} << 10;
 constexpr int kBackgroundJobs = 2;
 constexpr int kOpenFilesMax = 256;
 constexpr size_t kManifestBytesMax = size_t{16} << 20;
-constexpr size_t kInfoLogBytes = size_t{4} << 20;
-constexpr size_t kInfoLogFiles = 4;
 constexpr uint64_t kWritebackBytes = uint64_t{1} << 20;
 constexpr uint64_t kTableFileBytes = uint64_t{32} << 20;
 constexpr uint64_t kLevelBaseBytes = uint64_t{64} << 20;
@@ -77,9 +75,6 @@ rocksdb::DBOptions MakeDbOptions(std::shared_ptr<rocksdb::EventListener> listene
   options.recycle_log_file_num = 0;
   options.max_total_wal_size = WalBytes(disk_bytes);
 
-  options.info_log_level = rocksdb::InfoLogLevel::INFO_LEVEL;
-  options.max_log_file_size = kInfoLogBytes;
-  options.keep_log_file_num = kInfoLogFiles;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   return options;

@@ -1,7 +1,6 @@
 #include "storage/rocksdb_store.h"
 
 #include <algorithm>
-#include <cstdarg>
 #include <thread>
 #include <utility>
 
@@ -18,6 +17,7 @@
 #include "storage/backup_manifest.h"
 #include "storage/rocksdb_options.h"
 #include "storage/rocksdb_status.h"
+#include "storage/store_diary.h"
 #include "storage/wal_check.h"
 
 namespace belfry {
@@ -84,12 +84,6 @@ constexpr int kReclaimPasses = 5;
 // RocksDB counts every comparison of keys, thread by thread, for whoever asks; nobody does, and the
 // counting takes several percent of a write. The level belongs to the calling thread.
 void CountNothing() { rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable); }
-
-class SilentLogger : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
 
 rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 
@@ -189,6 +183,7 @@ absl::Status RocksDbStore::OpenDatabase(rocksdb::Env* env) {
       MakeDbOptions(monitor_, reserve_ == nullptr ? 0 : reserve_->total_bytes());
   if (compaction_files_ != nullptr) options.listeners.push_back(compaction_files_);
   if (env != nullptr) options.env = env;
+  options.info_log = BeginDiary(path);
   rocksdb::DB* db = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   RETURN_IF_ERROR(FromRocksDb(rocksdb::DB::Open(options, path, descriptors, &handles, &db),
@@ -208,8 +203,7 @@ absl::Status RocksDbStore::OpenDatabaseReadOnly() {
   RETURN_IF_ERROR(CheckWriteAheadLogs(path).status());
   rocksdb::DBOptions options = MakeDbOptions(nullptr, /*disk_bytes=*/0);
   options.create_if_missing = false;
-  // Otherwise RocksDB begins a diary in the directory.
-  options.info_log = std::make_shared<SilentLogger>();
+  options.info_log = NoDiary();
   rocksdb::DB* db = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   RETURN_IF_ERROR(

@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/integration/eventually.h"
+
 namespace belfry::integration {
 namespace {
 
@@ -78,12 +80,28 @@ uint64_t SmallDisk::free_bytes() const {
 }
 
 void SmallDisk::Fill(uint64_t left) {
+  const uint64_t room = free_bytes();
+  if (room > left) Take(room - left);
+}
+
+bool SmallDisk::FillUntil(const std::function<bool()>& is_enough) {
+  return Eventually([&] {
+    // What the scheduler gives up after this is for itself.
+    const uint64_t room = free_bytes();
+    if (is_enough()) return true;
+    Take(room);
+    return false;
+  });
+}
+
+void SmallDisk::Take(uint64_t bytes) {
   const int file = ::open((*this / "fill").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
   REQUIRE(file >= 0);
   uint64_t size = fs::file_size(*this / "fill");
+  const uint64_t size_max = size + bytes;
   for (uint64_t chunk = kFillChunk; chunk >= kFillChunkMin;) {
     const bool has_grown =
-        free_bytes() >= left + chunk &&
+        size + chunk <= size_max &&
         ::posix_fallocate(file, static_cast<off_t>(size), static_cast<off_t>(chunk)) == 0;
     if (has_grown) {
       size += chunk;

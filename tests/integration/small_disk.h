@@ -3,6 +3,7 @@
 // SmallDisk: a file system of a few MiB, really mounted, to be filled up.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -27,12 +28,15 @@ class SmallDisk {
   std::string operator/(const std::string& entry) const { return path_ + "/" + entry; }
 
   uint64_t free_bytes() const;
-  // Somebody else writes files until at most about `left` bytes are free; and removes them.
+  // Somebody else writes files until at most about `left` bytes are free; or, again and again, all
+  // that is free until `is_enough`, and whether that came true in time; and removes them.
   void Fill(uint64_t left);
+  [[nodiscard]] bool FillUntil(const std::function<bool()>& is_enough);
   void RemoveFill();
 
  private:
   SmallDisk() : path_(dir_ / "disk") {}
+  void Take(uint64_t bytes);
 
   const TempDir dir_;
   const std::string path_;
