@@ -201,7 +201,9 @@ void World::Clear() {
   if (!Rest(/*sync=*/true)) return;
   CheckAtRest(/*strict=*/true);
   if (!oracle_.now().live.empty()) return journal_->Fail("the oracle has jobs left");
-  // An index entry that was read before its job was deleted stays in memory until it is due.
+  // A trigger that was out when its job was deleted stays in memory until it is answered; an index
+  // entry that was read before, until it is due.
+  for (const auto& watcher : watchers_) AnswerAll(*watcher);
   clock_.Advance(kLatestDue);
   if (!Rest(/*sync=*/true)) return;
   if (loop_->resident_count() != 0) {
