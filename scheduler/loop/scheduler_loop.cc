@@ -124,7 +124,9 @@ class SchedulerLoop::Impl {
     }
     listers_.Submit([this, prefix = std::move(prefix), max_bytes,
                      guard = ListGuard(this, std::move(reply))]() mutable {
-      AnswerRead(ListJobs(*store_, prefix, max_bytes), guard.Take());
+      auto jobs = ListJobs(*store_, prefix, max_bytes);
+      // In a statement of its own: the list counts as pending until it has been read.
+      AnswerRead(std::move(jobs), guard.Take());
     });
   }
 

@@ -145,10 +145,10 @@ TEST_CASE("a stream has so many triggers unanswered, the rest waits and nothing 
   RunningServer server(limits);
   TestWatcher watcher(server);
   watcher.Begin();
-  for (const char* name : {"a", "b"}) {
-    REQUIRE(server.Schedule(JobRequest(name, AppMetadata(), "0s")).ok());
-  }
+  // One after the other: jobs of one moment may come in any order.
+  REQUIRE(server.Schedule(JobRequest("a", AppMetadata(), "0s")).ok());
   CHECK(watcher.Next().name() == "a");
+  REQUIRE(server.Schedule(JobRequest("b", AppMetadata(), "0s")).ok());
   // Of another app, so that what follows shows that "b" is not on its way.
   TestWatcher other(server);
   other.Begin("other");
@@ -228,14 +228,38 @@ TEST_CASE("so many requests may wait for a loop that hangs, and answers always")
   }
 }
 
-TEST_CASE("so many deletes of many jobs may be under way") {
+TEST_CASE("so many lists and deletes of many jobs may be under way") {
   Limits limits;
+  limits.max_pending_lists = 1;
   limits.max_prefix_deletes = 1;
   RunningServer server(limits);
   server.store().BlockScans(true);
   CHECK(server.DeleteByNamePrefix(AppMetadata(), "a").ok());
   CheckRefused(server.DeleteByNamePrefix(AppMetadata(), "b"), "--max-prefix-deletes=1");
+  // Whichever comes second is refused at once, and the other one waits.
+  std::vector<std::future<grpc::Status>> lists;
+  for (int i = 0; i < 2; ++i) {
+    lists.push_back(std::async(std::launch::async, [stub = server.NewStub()] {
+      grpc::ClientContext context;
+      LimitTime(&context);
+      pb::ListJobsRequest request;
+      *request.mutable_metadata() = AppMetadata();
+      pb::ListJobsResponse response;
+      return stub->ListJobs(&context, request, &response);
+    }));
+  }
+  const auto is_ready = [](const std::future<grpc::Status>& list) {
+    return list.wait_for(std::chrono::milliseconds(10)) == std::future_status::ready;
+  };
+  const auto end = std::chrono::steady_clock::now() + kCallTimeout;
+  while (!is_ready(lists[0]) && !is_ready(lists[1])) {
+    REQUIRE(std::chrono::steady_clock::now() < end);
+  }
+  if (is_ready(lists[0])) std::swap(lists[0], lists[1]);
+  CheckRefused(lists[1].get(), "--max-pending-lists=1");
+  CHECK_FALSE(is_ready(lists[0]));
   server.store().Unblock();
+  CHECK(lists[0].get().ok());
 }
 
 }  // namespace
