@@ -131,7 +131,8 @@ absl::Status Scheduler::OpenStore() {
   if (const auto warning = DurabilityWarning(config_.data_dir)) spdlog::warn("{}", *warning);
   ASSIGN_OR_RETURN(store_,
                    RocksDbStore::Open({.path = config_.data_dir,
-                                       .reserve = DiskReserveOptions{config_.disk_reserve_bytes}}));
+                                       .reserve = DiskReserveOptions{config_.disk_reserve_bytes},
+                                       .collects_garbage = true}));
 
   LoopOptions options;
   options.max_unsynced = config_.max_unsynced;

@@ -18,9 +18,9 @@ inline constexpr size_t kBlockCacheBytes = size_t{32} << 20;
 // Memtables of all tables together; past this the oldest is flushed. While flushing lags behind,
 // sealed memtables come on top, see kMemtablesMax.
 inline constexpr size_t kMemtableBytesTotal = size_t{48} << 20;
-// Logs on disk; bounds how long recovery replays after a kill. On a small disk it is this part of
-// it, but enough for a few writes.
-inline constexpr uint64_t kWalBytesMax = uint64_t{64} << 20;
+// Logs on disk; bounds how long recovery replays after a kill and, with the ballast, what an empty
+// store takes on disk. On a small disk it is this part of it, but enough for a few writes.
+inline constexpr uint64_t kWalBytesMax = uint64_t{40} << 20;
 inline constexpr uint64_t kWalDiskFraction = 80;
 inline constexpr uint64_t kWalBytesMin = uint64_t{512} << 10;
 

@@ -146,6 +146,7 @@ absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(const Options& 
     env = store->env_.get();
   }
   RETURN_IF_ERROR(store->OpenDatabase(env));
+  if (options.collects_garbage) store->StartCollector();
   if (store->reserve_ != nullptr) store->reserve_->Start();
   return store;
 }
@@ -196,6 +197,15 @@ absl::Status RocksDbStore::OpenDatabase(rocksdb::Env* env) {
   return is_new ? directory_->Sync() : absl::OkStatus();
 }
 
+void RocksDbStore::StartCollector() {
+  std::vector<rocksdb::ColumnFamilyHandle*> tables;
+  for (const Table table : {Table::kJobs, Table::kNames, Table::kDue, Table::kCounters}) {
+    tables.push_back(handle(table));
+  }
+  collector_ = std::make_unique<GarbageCollector>(db_.get(), handle(Table::kJobs),
+                                                  std::move(tables), reserve_.get());
+}
+
 absl::Status RocksDbStore::OpenDatabaseReadOnly() {
   const std::string& path = directory_->path();
   const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = DescribeTables();
@@ -227,8 +237,9 @@ absl::Status RocksDbStore::Checkpoint(const std::string& path) const {
 }
 
 RocksDbStore::~RocksDbStore() {
-  // Its thread uses the database.
+  // Their threads use the database.
   if (reserve_ != nullptr) reserve_->Stop();
+  collector_.reset();
   if (db_ == nullptr) return;
   const rocksdb::Status flushed =
       read_only_ || has_failed() ? rocksdb::Status::OK() : db_->FlushWAL(/*sync=*/false);
@@ -268,12 +279,12 @@ absl::Status RocksDbStore::Write(const Batch& batch) {
   if (has_failed()) return FailedBefore();
   CountNothing();
   rocksdb::WriteBatch changes(batch.byte_size());
-  bool deletes_jobs = false;
+  uint64_t deleted_jobs = 0;
   for (const Batch::Op& op : batch.ops()) {
     const rocksdb::Status added = op.is_delete ? changes.Delete(handle(op.table), op.key)
                                                : changes.Put(handle(op.table), op.key, op.value);
     RETURN_IF_ERROR(FromRocksDb(added, "cannot add to a batch"));
-    deletes_jobs = deletes_jobs || (op.is_delete && op.table == Table::kJobs);
+    if (op.is_delete && op.table == Table::kJobs) ++deleted_jobs;
   }
   rocksdb::WriteOptions options;
   options.no_slowdown = true;
@@ -281,8 +292,9 @@ absl::Status RocksDbStore::Write(const Batch& batch) {
   monitor_->NoteWrite(written.IsIncomplete());
   if (reserve_ != nullptr && written.ok()) {
     reserve_->NoteWritten(batch.byte_size());
-    if (deletes_jobs) has_deleted_jobs_ = true;
+    if (deleted_jobs > 0) has_deleted_jobs_ = true;
   }
+  if (collector_ != nullptr && written.ok()) collector_->NoteDeleted(deleted_jobs);
   if (!written.ok() && !written.IsIncomplete()) has_failed_ = true;
   return FromRocksDb(written, "write failed");
 }

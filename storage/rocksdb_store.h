@@ -20,6 +20,7 @@
 #include "scheduler/store/store.h"
 #include "storage/data_directory.h"
 #include "storage/disk_reserve.h"
+#include "storage/garbage_collector.h"
 #include "storage/reserve_file_system.h"
 #include "storage/write_pressure_monitor.h"
 
@@ -36,6 +37,9 @@ class RocksDbStore : public Store {
     rocksdb::Env* env = nullptr;
     // The part of the disk that new jobs must leave free; nullopt: none, and nothing is measured.
     std::optional<DiskReserveOptions> reserve = {};
+    // Whether the space of deleted jobs is given back while the store rests. Off where a test says
+    // what happens when.
+    bool collects_garbage = false;
   };
 
   // Opens the store, and creates it in an empty directory. FailedPrecondition if the directory is
@@ -94,6 +98,7 @@ class RocksDbStore : public Store {
   // only after enough other changes. Called on the reserve's thread, now and then, while the disk
   // is short of space.
   void Reclaim();
+  void StartCollector();
   bool has_failed() const;
   bool IsFlushing() const;
   rocksdb::ColumnFamilyHandle* handle(Table table) const;
@@ -113,6 +118,8 @@ class RocksDbStore : public Store {
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   rocksdb::ColumnFamilyHandle* unused_handle_ = nullptr;
 
+  // Null if it is not wanted.
+  std::unique_ptr<GarbageCollector> collector_;
   // Whether jobs were deleted since the last Reclaim.
   std::atomic<bool> has_deleted_jobs_{false};
   // A write or sync has failed: nobody knows what is on disk, and nothing more is written.

@@ -32,7 +32,8 @@ def quick(runner):
         lambda: suite.life(runner, runs=3, seconds=3),
         lambda: suite.lateness(runner, runs=3, rate=1000, seconds=5, p50_limit=1),
     )
-    return [row for part in parts for row in measured(part, QUICK_TRIES)]
+    for part in parts:
+        yield measured(part, QUICK_TRIES)
 
 
 def measured(part, tries):
@@ -48,34 +49,37 @@ def measured(part, tries):
 
 
 def full(runner, stored_jobs):
-    rows = []
-    rows += suite.schedule(runner, runs=5, seconds=8)
-    rows += suite.schedule(runner, runs=3, seconds=8, in_flight=1024)
-    rows += suite.schedule(runner, runs=3, seconds=8, in_flight=64)
-    rows += suite.schedule_alone(runner, runs=5, seconds=4)
-    rows += suite.burst(runner, runs=5, jobs=100000, lead=23)
+    yield suite.schedule(runner, runs=5, seconds=8)
+    yield suite.schedule(runner, runs=3, seconds=8, in_flight=1024)
+    yield suite.schedule(runner, runs=3, seconds=8, in_flight=64)
+    yield suite.schedule_alone(runner, runs=5, seconds=4)
+    yield suite.burst(runner, runs=5, jobs=100000, lead=23)
     lives = suite.life(runner, runs=5, seconds=8)
-    rows += lives
-    rows += suite.sustained_life(runner, floor_rate=lives[0].floor, seconds=60)
-    rows += suite.ticks(runner, runs=3, jobs=20000, seconds=15, aligned=False)
-    rows += suite.ticks(runner, runs=3, jobs=10000, seconds=15, aligned=True)
-    rows += suite.lateness(runner, runs=5, rate=1000, seconds=10, p50_limit=1)
-    rows += suite.lateness(runner, runs=5, rate=10000, seconds=10, p50_limit=4)
-    rows += suite.slow_disk(runner, runs=3, rate=1000, seconds=10, delay_ms=100)
-    rows += suite.mixed(runner, runs=3, rate=1000, seconds=20, others=100000)
-    rows += bench_sidecar.measure(runner, runs=3, seconds=5, jobs=20000, lead=8)
+    yield lives
+    yield suite.sustained_life(runner, floor_rate=lives[0].floor, seconds=60)
+    yield suite.ticks(runner, runs=3, jobs=20000, seconds=15, aligned=False)
+    yield suite.ticks(runner, runs=3, jobs=10000, seconds=15, aligned=True)
+    yield suite.lateness(runner, runs=5, rate=1000, seconds=10, p50_limit=1)
+    yield suite.lateness(runner, runs=5, rate=10000, seconds=10, p50_limit=4)
+    yield suite.slow_disk(runner, runs=3, rate=1000, seconds=10, delay_ms=100)
+    yield suite.mixed(runner, runs=3, rate=1000, seconds=20, others=100000)
+    yield bench_sidecar.measure(runner, runs=3, seconds=5, jobs=20000, lead=8)
     for jobs in stored_jobs:
-        rows += suite.stored(runner, jobs, rss_limit=150 if jobs <= 1_000_000 else 250,
-                             ready_limit=1 if jobs <= 1_000_000 else 2)
-        rows += suite.backlog(runner, jobs, rss_limit=150 if jobs <= 1_000_000 else 250)
-    return rows
+        yield suite.stored(runner, jobs, rss_limit=150 if jobs <= 1_000_000 else 250,
+                           ready_limit=1 if jobs <= 1_000_000 else 2)
+        yield suite.backlog(runner, jobs, rss_limit=150 if jobs <= 1_000_000 else 250)
 
 
-def write(out_dir, name, text):
-    path = os.path.join(out_dir, name)
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
-    return path
+def write(out_dir, name, title, runner, rows):
+    """The table, the plot, and every line of results."""
+    files = {
+        "md": bench_report.table(rows, title),
+        "svg": bench_report.plot(rows, title),
+        "jsonl": "".join(json.dumps(line) + "\n" for line in runner.lines),
+    }
+    for ending, text in files.items():
+        with open(os.path.join(out_dir, f"{name}.{ending}"), "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 def main():
@@ -90,16 +94,16 @@ def main():
     os.makedirs(args.out_dir, exist_ok=True)
     runner = Runner(args.bin_dir, args.out_dir)
     began = time.monotonic()
-    rows = quick(runner) if args.quick else full(runner, args.stored)
-    note(f"took {time.monotonic() - began:.0f} s")
-
     name = "quick" if args.quick else "full"
     title = f"belfry-scheduler beside the null server ({name} suite, medians)"
-    text = bench_report.table(rows, title)
-    print(text)
-    write(args.out_dir, f"{name}.md", text)
-    write(args.out_dir, f"{name}.svg", bench_report.plot(rows, title))
-    write(args.out_dir, f"{name}.jsonl", "".join(json.dumps(line) + "\n" for line in runner.lines))
+    rows = []
+    for part in quick(runner) if args.quick else full(runner, args.stored):
+        rows += part
+        # After each part: a run that is cut off keeps what it has measured.
+        write(args.out_dir, name, title, runner, rows)
+    note(f"took {time.monotonic() - began:.0f} s")
+
+    print(bench_report.table(rows, title))
     missed = bench_gates.failures(rows)
     for row in missed:
         print(f"missed: {row.name}: {row.value:.4g} {row.unit}, wanted {row.rule} "

@@ -7,11 +7,14 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "rocksdb/db.h"
+#include "scheduler/job/key_codec.h"
+#include "storage/garbage_collector.h"
 #include "storage/rocksdb_options.h"
 #include "tests/conformance/stores.h"
 
@@ -210,6 +213,48 @@ TEST_CASE("a directory written to faster than it can be flushed stays within its
   RequireOk(store.status());
   REQUIRE(Read(**store, Table::kJobs, "0/0") == Value(value));
   REQUIRE((*store)->write_pressure() == WritePressure::kNone);
+}
+
+uint64_t DiskBytes(const std::string& path) {
+  uint64_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(path)) {
+    std::error_code gone;
+    const uint64_t size = fs::file_size(entry.path(), gone);
+    if (!gone) bytes += size;
+  }
+  return bytes;
+}
+
+TEST_CASE("a store whose jobs are gone gives their space back while it rests", "[rocksdb]") {
+  constexpr int kJobs = 2 * kGarbageJobsMin;
+  constexpr uint64_t kJobBytes = 1000;
+  constexpr uint64_t kEmptyBytes = kJobs * kJobBytes / 10;
+  constexpr auto kLimit = std::chrono::seconds(90);
+  TempDir temp;
+  auto store = RocksDbStore::Open({.path = temp / "data", .collects_garbage = true});
+  RequireOk(store.status());
+  std::mt19937 random(1);
+  std::string job(kJobBytes, '\0');
+  for (int i = 0; i < kJobs; ++i) {
+    for (char& byte : job) byte = static_cast<char>(random());
+    Batch batch;
+    batch.Put(Table::kJobs, EncodeId(i), job);
+    batch.Put(Table::kNames, std::to_string(i), job.substr(0, 16));
+    RequireOk((*store)->Write(batch));
+  }
+  for (int i = 0; i < kJobs; ++i) {
+    Batch batch;
+    batch.Delete(Table::kJobs, EncodeId(i));
+    batch.Delete(Table::kNames, std::to_string(i));
+    RequireOk((*store)->Write(batch));
+  }
+  REQUIRE(DiskBytes(temp / "data") > kEmptyBytes);
+  const auto end = std::chrono::steady_clock::now() + kLimit;
+  while (DiskBytes(temp / "data") > kEmptyBytes) {
+    REQUIRE(std::chrono::steady_clock::now() < end);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  CHECK(Read(**store, Table::kJobs, EncodeId(0)) == Value());
 }
 
 }  // namespace
