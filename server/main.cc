@@ -1,5 +1,6 @@
 // belfry-scheduler: keeps jobs, fires them on time and hands the triggers to connected sidecars.
 
+#include <malloc.h>
 #include <sys/stat.h>
 
 #include <cstdio>
@@ -19,6 +20,9 @@ int main(int argc, char** argv) {
   // taken, and abort on what looks like a cycle: a help in debugging that costs a tenth of the CPU
   // time of a call.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  // glibc puts freed small blocks aside and joins them all at once later, under the lock of their
+  // arena: after a list of 100,000 jobs that held up triggers by 60 to 150 ms.
+  mallopt(M_MXFAST, 0);
   StopSignals::Block();
   const Arguments arguments = ParseArguments(std::vector<std::string>(argv + 1, argv + argc));
   if (!arguments.config.has_value()) {

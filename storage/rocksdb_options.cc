@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "rocksdb/filter_policy.h"
+#include "rocksdb/slice_transform.h"
 #include "rocksdb/table.h"
 #include "rocksdb/utilities/table_properties_collectors.h"
 #include "rocksdb/write_buffer_manager.h"
@@ -22,6 +23,8 @@ constexpr uint64_t kTableFileBytes = uint64_t{32} << 20;
 constexpr uint64_t kLevelBaseBytes = uint64_t{64} << 20;
 constexpr size_t kBlockBytes = size_t{8} << 10;
 constexpr double kBloomBitsPerKey = 10;
+// What the keys of one group begin with in the index, see scheduler/job/key_codec.h.
+constexpr size_t kGroupIdBytes = sizeof(uint32_t);
 // A file is compacted again if among this many entries in a row half are deletions.
 constexpr size_t kDeletionWindow = 1024;
 constexpr size_t kDeletionsInWindow = 512;
@@ -48,6 +51,12 @@ bool IsReadByKey(Table table) {
   return table == Table::kNames || table == Table::kJobs || table == Table::kCounters ||
          table == Table::kGroups;
 }
+
+// Where the part of a key ends within which keys come mostly in ascending order: memtables remember
+// the last place of each such part and begin there. Jobs are numbered, and index entries of a group
+// are consumed from the front; without this a burst spends an eighth of its time on looking for the
+// places of its deletions.
+size_t AscendingPrefix(Table table) { return table == Table::kDue ? kGroupIdBytes : 0; }
 
 uint64_t WalBytes(uint64_t disk_bytes) {
   if (disk_bytes == 0) return kWalBytesMax;
@@ -103,6 +112,10 @@ rocksdb::ColumnFamilyOptions MakeTableOptions(Table table,
   options.level0_slowdown_writes_trigger = kLevel0FilesMax;
   options.level0_stop_writes_trigger = kLevel0FilesMax + kLevel0FilesMax / 2;
   options.compression = rocksdb::kLZ4Compression;
+  if (IsBusy(table)) {
+    options.memtable_insert_with_hint_prefix_extractor.reset(
+        rocksdb::NewFixedPrefixTransform(AscendingPrefix(table)));
+  }
   if (table == Table::kDue) {
     // The front of the index is consumed all the time: without this, reads of its head would wade
     // through the deletions that it leaves behind.
