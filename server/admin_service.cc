@@ -47,26 +47,34 @@ absl::Status CheckOptions(const v1::ImportRequest& request) {
       fmt::format("options: on_conflict {} is no rule", static_cast<int>(rule)));
 }
 
+// Ends a stream with the status of its call.
+template <typename Stream>
+auto Ending(Stream* stream) {
+  return [stream](const grpc::Status& status) { stream->End(status); };
+}
+
 }  // namespace
 
-grpc::Status AuthorizeAll(const grpc::ServerContext&) { return grpc::Status::OK; }
+grpc::Status AuthorizeAll(const grpc::ServerContextBase&) { return grpc::Status::OK; }
 
 AdminService::AdminService(AdminContext context, Authorizer authorize)
     : context_(std::move(context)), authorize_(std::move(authorize)) {}
 
-template <typename Body>
-grpc::Status AdminService::Run(grpc::ServerContext* call, const char* name, Body body) {
-  if (grpc::Status allowed = authorize_(*call); !allowed.ok()) return allowed;
-  if (stopping_) return ToGrpcStatus(WhyOver());
+void AdminService::Start(const Call& call, const char* name, Body body, Finish finish) {
+  if (const grpc::Status allowed = authorize_(call); !allowed.ok()) return finish(allowed);
+  if (stopping_) return finish(ToGrpcStatus(WhyOver()));
   if (calls_.fetch_add(1) >= kMaxAdminCalls) {
     --calls_;
-    return ToGrpcStatus(absl::ResourceExhaustedError(
-        fmt::format("{} admin calls are running already", kMaxAdminCalls)));
+    return finish(ToGrpcStatus(absl::ResourceExhaustedError(
+        fmt::format("{} admin calls are running already", kMaxAdminCalls))));
   }
-  const absl::Status status = body();
-  --calls_;
-  spdlog::info("admin call ended call={} status=\"{}\"", name, status.ToString());
-  return ToGrpcStatus(status);
+  std::call_once(threads_started_, [this] { threads_.Start(kMaxAdminCalls); });
+  threads_.Submit([this, name, body = std::move(body), finish = std::move(finish)]() mutable {
+    const absl::Status status = body();
+    --calls_;
+    spdlog::info("admin call ended call={} status=\"{}\"", name, status.ToString());
+    finish(ToGrpcStatus(status));
+  });
 }
 
 absl::Status AdminService::WhyOver() const {
@@ -74,12 +82,16 @@ absl::Status AdminService::WhyOver() const {
                    : absl::CancelledError("the client is gone, or took nothing for too long");
 }
 
-grpc::Status AdminService::Backup(grpc::ServerContext* call, const v1::BackupRequest* request,
-                                  v1::BackupResponse* response) {
-  return Run(call, "Backup", [&] { return MakeBackup(call, *request, response); });
+grpc::ServerUnaryReactor* AdminService::Backup(Call* call, const v1::BackupRequest* request,
+                                               v1::BackupResponse* response) {
+  grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
+  Start(
+      *call, "Backup", [=, this] { return MakeBackup(call, *request, response); },
+      [=](const grpc::Status& status) { reactor->Finish(status); });
+  return reactor;
 }
 
-absl::Status AdminService::MakeBackup(grpc::ServerContext* call, const v1::BackupRequest& request,
+absl::Status AdminService::MakeBackup(Call* call, const v1::BackupRequest& request,
                                       v1::BackupResponse* response) {
   if (!request.directory().starts_with('/')) {
     return absl::InvalidArgumentError(
@@ -105,14 +117,16 @@ absl::Status AdminService::MakeBackup(grpc::ServerContext* call, const v1::Backu
   return absl::IsCancelled(status) ? WhyOver() : status;
 }
 
-grpc::Status AdminService::ListQuarantine(grpc::ServerContext* call,
-                                          const v1::ListQuarantineRequest*,
-                                          grpc::ServerWriter<v1::QuarantinedRecord>* writer) {
-  return Run(call, "ListQuarantine", [&] { return SendQuarantine(call, writer); });
+grpc::ServerWriteReactor<v1::QuarantinedRecord>* AdminService::ListQuarantine(
+    Call* call, const v1::ListQuarantineRequest*) {
+  auto* const stream = new BlockingResponses<v1::QuarantinedRecord>();
+  Start(
+      *call, "ListQuarantine", [=, this] { return SendQuarantine(call, stream); }, Ending(stream));
+  return stream;
 }
 
-absl::Status AdminService::SendQuarantine(grpc::ServerContext* call,
-                                          grpc::ServerWriter<v1::QuarantinedRecord>* writer) {
+absl::Status AdminService::SendQuarantine(Call* call,
+                                          ResponseWriter<v1::QuarantinedRecord>* writer) {
   // Damaged records are few; so that a client that is slow holds nothing, they are read first.
   std::vector<v1::QuarantinedRecord> records;
   RETURN_IF_ERROR(ReadQuarantine(*context_.store, [&](QuarantinedRecord record) {
@@ -121,22 +135,22 @@ absl::Status AdminService::SendQuarantine(grpc::ServerContext* call,
   }));
   RETURN_IF_ERROR(context_.loop->SyncNow());
   StallAlarm alarm(call, context_.max_stall);
-  for (const v1::QuarantinedRecord& record : records) {
-    if (IsOver(call) || !writer->Write(record)) return WhyOver();
+  for (v1::QuarantinedRecord& record : records) {
+    if (IsOver(call) || !writer->Write(std::move(record))) return WhyOver();
   }
-  return absl::OkStatus();
+  return writer->Flush() ? absl::OkStatus() : WhyOver();
 }
 
 template <typename Response, typename Fill>
-absl::Status AdminService::SendJobs(grpc::ServerContext* call, const v1::JobFilter& filter,
-                                    grpc::ServerWriter<Response>* writer, Fill fill) {
+absl::Status AdminService::SendJobs(Call* call, const v1::JobFilter& filter,
+                                    ResponseWriter<Response>* writer, Fill fill) {
   ASSIGN_OR_RETURN(std::vector<std::string> prefixes, PrefixesOf(filter));
   ASSIGN_OR_RETURN(JobCursor cursor, JobCursor::Open(context_.store, std::move(prefixes)));
   // No answer tells of a state that a power cut can undo.
   RETURN_IF_ERROR(context_.loop->SyncNow());
   StallAlarm alarm(call, context_.max_stall);
   // By themselves: with the first message, which may stay in a buffer, they would wait for good.
-  writer->SendInitialMetadata();
+  writer->SendHeaders();
   while (!cursor.done()) {
     if (IsOver(call)) return WhyOver();
     ASSIGN_OR_RETURN(JobCursor::Chunk chunk, cursor.Next());
@@ -144,51 +158,54 @@ absl::Status AdminService::SendJobs(grpc::ServerContext* call, const v1::JobFilt
     for (UnreadableJob& job : chunk.unreadable) {
       Response response;
       *response.mutable_unreadable() = ToUnreadable(std::move(job));
-      if (!writer->Write(response)) return WhyOver();
+      if (!writer->Write(std::move(response))) return WhyOver();
     }
-    size_t left = chunk.jobs.size();
     for (StoredJob& job : chunk.jobs) {
       Response response;
       fill(std::move(job), &response);
-      // With more to come the network need not be woken for this one.
-      grpc::WriteOptions options;
-      if (--left > 0) options.set_buffer_hint();
-      if (!writer->Write(response, options)) return WhyOver();
+      if (!writer->Write(std::move(response))) return WhyOver();
     }
   }
-  return absl::OkStatus();
+  return writer->Flush() ? absl::OkStatus() : WhyOver();
 }
 
-grpc::Status AdminService::ListJobs(grpc::ServerContext* call, const v1::ListJobsRequest* request,
-                                    grpc::ServerWriter<v1::ListJobsResponse>* writer) {
-  return Run(call, "ListJobs", [&] {
-    return SendJobs(call, request->filter(), writer, [](StoredJob job, v1::ListJobsResponse* out) {
-      auto* named = out->mutable_job();
-      named->set_name(std::move(*job.record.mutable_name()));
-      *named->mutable_metadata() = std::move(*job.record.mutable_metadata());
-      *named->mutable_job() = std::move(*job.record.mutable_job());
-    });
-  });
+grpc::ServerWriteReactor<v1::ListJobsResponse>* AdminService::ListJobs(
+    Call* call, const v1::ListJobsRequest* request) {
+  const auto fill = [](StoredJob job, v1::ListJobsResponse* out) {
+    auto* named = out->mutable_job();
+    named->set_name(std::move(*job.record.mutable_name()));
+    *named->mutable_metadata() = std::move(*job.record.mutable_metadata());
+    *named->mutable_job() = std::move(*job.record.mutable_job());
+  };
+  auto* const stream = new BlockingResponses<v1::ListJobsResponse>();
+  Start(
+      *call, "ListJobs",
+      [=, this] { return SendJobs<v1::ListJobsResponse>(call, request->filter(), stream, fill); },
+      Ending(stream));
+  return stream;
 }
 
-grpc::Status AdminService::Export(grpc::ServerContext* call, const v1::ExportRequest* request,
-                                  grpc::ServerWriter<v1::ExportResponse>* writer) {
-  return Run(call, "Export", [&] {
-    return SendJobs(call, request->filter(), writer, [](StoredJob job, v1::ExportResponse* out) {
-      *out->mutable_job() = ToExported(std::move(job));
-    });
-  });
+grpc::ServerWriteReactor<v1::ExportResponse>* AdminService::Export(
+    Call* call, const v1::ExportRequest* request) {
+  const auto fill = [](StoredJob job, v1::ExportResponse* out) {
+    *out->mutable_job() = ToExported(std::move(job));
+  };
+  auto* const stream = new BlockingResponses<v1::ExportResponse>();
+  Start(
+      *call, "Export",
+      [=, this] { return SendJobs<v1::ExportResponse>(call, request->filter(), stream, fill); },
+      Ending(stream));
+  return stream;
 }
 
-grpc::Status AdminService::Import(
-    grpc::ServerContext* call,
-    grpc::ServerReaderWriter<v1::ImportResponse, v1::ImportRequest>* stream) {
-  return Run(call, "Import", [&] { return ReceiveJobs(call, stream); });
+grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>* AdminService::Import(Call* call) {
+  auto* const stream = new ImportStream();
+  Start(
+      *call, "Import", [=, this] { return ReceiveJobs(call, stream); }, Ending(stream));
+  return stream;
 }
 
-absl::Status AdminService::ReceiveJobs(
-    grpc::ServerContext* call,
-    grpc::ServerReaderWriter<v1::ImportResponse, v1::ImportRequest>* stream) {
+absl::Status AdminService::ReceiveJobs(Call* call, ImportStream* stream) {
   StallAlarm alarm(call, context_.max_stall);
   v1::ImportRequest request;
   if (!stream->Read(&request)) return absl::InvalidArgumentError("options must come first");
@@ -197,7 +214,8 @@ absl::Status AdminService::ReceiveJobs(
                      [stream](v1::ImportProblem problem) {
                        v1::ImportResponse response;
                        *response.mutable_problem() = std::move(problem);
-                       stream->Write(response);
+                       // If the call is over, the next read says so.
+                       stream->Write(std::move(response));
                      },
                      [this, call] { return IsOver(call); }},
                     request.options());
@@ -212,7 +230,8 @@ absl::Status AdminService::ReceiveJobs(
   RETURN_IF_ERROR(importer.Finish());
   v1::ImportResponse response;
   *response.mutable_summary() = importer.summary();
-  return stream->Write(response) ? absl::OkStatus() : WhyOver();
+  const bool is_told = stream->Write(std::move(response)) && stream->Flush();
+  return is_told ? absl::OkStatus() : WhyOver();
 }
 
 }  // namespace belfry::server

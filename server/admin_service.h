@@ -5,15 +5,19 @@
 
 #include <atomic>
 #include <functional>
+#include <mutex>
 #include <string>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "belfry/v1/admin.grpc.pb.h"
 #include "grpcpp/server_context.h"
 #include "scheduler/loop/scheduler_loop.h"
+#include "scheduler/loop/task_runner.h"
 #include "scheduler/store/store.h"
+#include "server/blocking_stream.h"
 #include "server/limits.h"
 #include "server/metrics.h"
 
@@ -32,46 +36,49 @@ struct AdminContext {
 };
 
 // Says whether a caller may use the service: OK, or what the call ends with. Any thread.
-using Authorizer = std::function<grpc::Status(const grpc::ServerContext& call)>;
+using Authorizer = std::function<grpc::Status(const grpc::ServerContextBase& call)>;
 
 // Everybody may: where only the right people can connect.
-grpc::Status AuthorizeAll(const grpc::ServerContext& call);
+grpc::Status AuthorizeAll(const grpc::ServerContextBase& call);
 
-// Thread safety: all methods may be called from any thread.
-class AdminService final : public v1::Admin::Service {
+// Thread safety: all methods may be called from any thread. Outlives the server that offers it.
+class AdminService final : public v1::Admin::CallbackService {
  public:
   AdminService(AdminContext context, Authorizer authorize);
 
   // Gives up calls that are under way, as soon as they notice, and refuses later ones.
   void Stop() { stopping_ = true; }
 
-  grpc::Status Backup(grpc::ServerContext* call, const v1::BackupRequest* request,
-                      v1::BackupResponse* response) override;
-  grpc::Status ListQuarantine(grpc::ServerContext* call, const v1::ListQuarantineRequest* request,
-                              grpc::ServerWriter<v1::QuarantinedRecord>* writer) override;
-  grpc::Status ListJobs(grpc::ServerContext* call, const v1::ListJobsRequest* request,
-                        grpc::ServerWriter<v1::ListJobsResponse>* writer) override;
-  grpc::Status Export(grpc::ServerContext* call, const v1::ExportRequest* request,
-                      grpc::ServerWriter<v1::ExportResponse>* writer) override;
-  grpc::Status Import(
-      grpc::ServerContext* call,
-      grpc::ServerReaderWriter<v1::ImportResponse, v1::ImportRequest>* stream) override;
+  grpc::ServerUnaryReactor* Backup(grpc::CallbackServerContext* call,
+                                   const v1::BackupRequest* request,
+                                   v1::BackupResponse* response) override;
+  grpc::ServerWriteReactor<v1::QuarantinedRecord>* ListQuarantine(
+      grpc::CallbackServerContext* call, const v1::ListQuarantineRequest* request) override;
+  grpc::ServerWriteReactor<v1::ListJobsResponse>* ListJobs(
+      grpc::CallbackServerContext* call, const v1::ListJobsRequest* request) override;
+  grpc::ServerWriteReactor<v1::ExportResponse>* Export(grpc::CallbackServerContext* call,
+                                                       const v1::ExportRequest* request) override;
+  grpc::ServerBidiReactor<v1::ImportRequest, v1::ImportResponse>* Import(
+      grpc::CallbackServerContext* call) override;
 
  private:
-  // Runs the call's body if the caller may have it and there is room.
-  template <typename Body>
-  grpc::Status Run(grpc::ServerContext* call, const char* name, Body body);
-  absl::Status MakeBackup(grpc::ServerContext* call, const v1::BackupRequest& request,
+  using Call = grpc::CallbackServerContext;
+  using Body = absl::AnyInvocable<absl::Status()>;
+  using Finish = absl::AnyInvocable<void(const grpc::Status&)>;
+  using ImportStream = BlockingStream<v1::ImportRequest, v1::ImportResponse>;
+
+  // Has a thread run the call's body and then `finish`, if the caller may have it and there is
+  // room; otherwise finishes at once. What `finish` ends must not be used afterwards.
+  void Start(const Call& call, const char* name, Body body, Finish finish);
+  absl::Status MakeBackup(Call* call, const v1::BackupRequest& request,
                           v1::BackupResponse* response);
-  absl::Status SendQuarantine(grpc::ServerContext* call,
-                              grpc::ServerWriter<v1::QuarantinedRecord>* writer);
+  absl::Status SendQuarantine(Call* call, ResponseWriter<v1::QuarantinedRecord>* writer);
   // Sends the jobs of a filter, each as `fill` puts it into a response.
   template <typename Response, typename Fill>
-  absl::Status SendJobs(grpc::ServerContext* call, const v1::JobFilter& filter,
-                        grpc::ServerWriter<Response>* writer, Fill fill);
-  absl::Status ReceiveJobs(grpc::ServerContext* call,
-                           grpc::ServerReaderWriter<v1::ImportResponse, v1::ImportRequest>* stream);
-  bool IsOver(grpc::ServerContext* call) const { return stopping_ || call->IsCancelled(); }
+  absl::Status SendJobs(Call* call, const v1::JobFilter& filter, ResponseWriter<Response>* writer,
+                        Fill fill);
+  absl::Status ReceiveJobs(Call* call, ImportStream* stream);
+  bool IsOver(Call* call) const { return stopping_ || call->IsCancelled(); }
   // What a call ends with that is over before its time.
   absl::Status WhyOver() const;
 
@@ -80,6 +87,9 @@ class AdminService final : public v1::Admin::Service {
   std::atomic<bool> stopping_ = false;
   std::atomic<int> calls_ = 0;
   std::atomic<bool> backup_is_running_ = false;
+  // As many threads as there may be calls, from the first call on.
+  std::once_flag threads_started_;
+  TaskRunner threads_;
 };
 
 }  // namespace belfry::server

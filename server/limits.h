@@ -17,6 +17,10 @@ inline constexpr absl::Duration kMinClientPingInterval = absl::Seconds(1);
 // takes or sends nothing for the second is cancelled, as it holds an old state of the store.
 inline constexpr int kMaxAdminCalls = 16;
 inline constexpr absl::Duration kMaxAdminStall = absl::Minutes(5);
+// Answers of a call that wait for the network before the call waits too, and requests that wait for
+// the call before no more are read.
+inline constexpr size_t kMaxQueuedResponseBytes = size_t{1} << 20;
+inline constexpr size_t kMaxQueuedRequestBytes = size_t{1} << 20;
 // Quarantined records that one call tells of; the rest is left out.
 inline constexpr size_t kMaxQuarantineList = 100000;
 // Jobs, and bytes after which no further job is taken, that an import hands to the loop together.

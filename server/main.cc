@@ -1,6 +1,5 @@
 // belfry-scheduler: keeps jobs, fires them on time and hands the triggers to connected sidecars.
 
-#include <malloc.h>
 #include <sys/stat.h>
 
 #include <cstdio>
@@ -13,6 +12,14 @@
 #include "server/process.h"
 #include "server/stop_signals.h"
 
+#ifdef BELFRY_USES_JEMALLOC
+// Read by jemalloc before main. A thread of its own gives memory back, so that a scheduler that has
+// become idle does too.
+extern "C" {
+const char* malloc_conf = "background_thread:true";
+}
+#endif
+
 int main(int argc, char** argv) {
   using namespace belfry::server;
 
@@ -20,9 +27,6 @@ int main(int argc, char** argv) {
   // taken, and abort on what looks like a cycle: a help in debugging that costs a tenth of the CPU
   // time of a call.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  // glibc puts freed small blocks aside and joins them all at once later, under the lock of their
-  // arena: after a list of 100,000 jobs that held up triggers by 60 to 150 ms.
-  mallopt(M_MXFAST, 0);
   StopSignals::Block();
   const Arguments arguments = ParseArguments(std::vector<std::string>(argv + 1, argv + argc));
   if (!arguments.config.has_value()) {

@@ -180,7 +180,7 @@ absl::Status Scheduler::StartGrpc() {
                                               : certificates_->NewCredentials();
   std::vector<grpc::Service*> services = {service_.get()};
   if (config_.has_mutual_tls()) {
-    remote_admin_ = NewAdminService([this](const grpc::ServerContext& call) {
+    remote_admin_ = NewAdminService([this](const grpc::ServerContextBase& call) {
       return ToGrpcStatus(access_.RequireAdmin(call));
     });
     services.push_back(remote_admin_.get());

@@ -10,12 +10,12 @@ namespace belfry::server {
 struct StallAlarm::Shared {
   Mutex mutex;
   // Null once the call is over.
-  grpc::ServerContext* call ABSL_GUARDED_BY(mutex);
+  grpc::ServerContextBase* call ABSL_GUARDED_BY(mutex);
   // Of the alarm that counts.
   uint64_t number ABSL_GUARDED_BY(mutex) = 0;
 };
 
-StallAlarm::StallAlarm(grpc::ServerContext* call, absl::Duration limit)
+StallAlarm::StallAlarm(grpc::ServerContextBase* call, absl::Duration limit)
     : limit_(limit), shared_(std::make_shared<Shared>()) {
   {
     MutexLock lock(&shared_->mutex);

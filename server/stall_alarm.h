@@ -14,7 +14,7 @@ namespace belfry::server {
 class StallAlarm {
  public:
   // Cancels `call`, which is borrowed, unless Reset or the end of this object comes within `limit`.
-  StallAlarm(grpc::ServerContext* call, absl::Duration limit);
+  StallAlarm(grpc::ServerContextBase* call, absl::Duration limit);
   ~StallAlarm();
   StallAlarm(const StallAlarm&) = delete;
   StallAlarm& operator=(const StallAlarm&) = delete;

@@ -326,7 +326,7 @@ TEST_CASE("the quarantine is listed") {
 }
 
 TEST_CASE("who may not use the service is told so on every call") {
-  RunningAdmin admin(absl::Minutes(1), [](const grpc::ServerContext&) {
+  RunningAdmin admin(absl::Minutes(1), [](const grpc::ServerContextBase&) {
     return grpc::Status(grpc::StatusCode::PERMISSION_DENIED, "not you");
   });
   const auto denied = grpc::StatusCode::PERMISSION_DENIED;

@@ -17,7 +17,6 @@ TEST_CASE("the one host is told once, and the stream stays open") {
   RunningServer server;
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + kQuiet);
-  const auto begin = std::chrono::system_clock::now();
   auto stream = server.stub().WatchHosts(&context, pb::WatchHostsRequest{});
   pb::WatchHostsResponse hosts;
   REQUIRE(stream->Read(&hosts));
@@ -26,7 +25,6 @@ TEST_CASE("the one host is told once, and the stream stays open") {
   // Only our own time limit ends it.
   CHECK_FALSE(stream->Read(&hosts));
   CHECK(stream->Finish().error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
-  CHECK(std::chrono::system_clock::now() - begin >= kQuiet);
 }
 
 TEST_CASE("a stop ends the stream") {
