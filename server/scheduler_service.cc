@@ -57,6 +57,18 @@ absl::Status WithWayOut(const absl::Status& status) {
       "list and belfry export");
 }
 
+// Hands the pieces over without copying them; each is freed once it has been sent.
+grpc::ByteBuffer ToByteBuffer(EncodedList list) {
+  std::vector<grpc::Slice> slices;
+  for (std::string& piece : std::move(list).TakePieces()) {
+    auto* const owned = new std::string(std::move(piece));
+    slices.emplace_back(
+        owned->data(), owned->size(),
+        [](void* string) { delete static_cast<std::string*>(string); }, owned);
+  }
+  return grpc::ByteBuffer(slices.data(), slices.size());
+}
+
 }  // namespace
 
 SchedulerService::SchedulerService(const ServiceContext& context) : context_(context) {}
@@ -155,28 +167,27 @@ grpc::ServerUnaryReactor* SchedulerService::DeleteJob(grpc::CallbackServerContex
 }
 
 grpc::ServerUnaryReactor* SchedulerService::ListJobs(grpc::CallbackServerContext* call,
-                                                     const pb::ListJobsRequest* request,
-                                                     pb::ListJobsResponse* response) {
-  const absl::Status allowed = Authorize(*call, request->metadata());
+                                                     const grpc::ByteBuffer* request,
+                                                     grpc::ByteBuffer* response) {
+  pb::ListJobsRequest list;
+  grpc::ByteBuffer bytes(*request);
+  if (!grpc::SerializationTraits<pb::ListJobsRequest>::Deserialize(&bytes, &list).ok()) {
+    return Refuse(call, absl::InternalError("the request is no ListJobsRequest"));
+  }
+  const absl::Status allowed = Authorize(*call, list.metadata());
   if (!allowed.ok()) return Refuse(call, allowed);
-  absl::StatusOr<std::string> prefix = ListPrefix(request->metadata());
+  absl::StatusOr<std::string> prefix = ListPrefix(list.metadata());
   if (!prefix.ok()) return Refuse(call, prefix.status());
   grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
-  context_.loop->List(
-      std::move(prefix).value(), context_.limits.max_list_bytes,
-      [reactor, response](absl::StatusOr<std::vector<storage::v1::JobRecord>> records) {
-        if (!records.ok()) {
-          reactor->Finish(ToGrpcStatus(WithWayOut(records.status())));
-          return;
-        }
-        for (storage::v1::JobRecord& record : *records) {
-          pb::NamedJob* named = response->add_jobs();
-          named->set_name(std::move(*record.mutable_name()));
-          *named->mutable_metadata() = std::move(*record.mutable_metadata());
-          *named->mutable_job() = std::move(*record.mutable_job());
-        }
-        reactor->Finish(grpc::Status::OK);
-      });
+  context_.loop->List(std::move(prefix).value(), context_.limits.max_list_bytes,
+                      [reactor, response](absl::StatusOr<EncodedList> jobs) {
+                        if (!jobs.ok()) {
+                          reactor->Finish(ToGrpcStatus(WithWayOut(jobs.status())));
+                          return;
+                        }
+                        *response = ToByteBuffer(*std::move(jobs));
+                        reactor->Finish(grpc::Status::OK);
+                      });
   return reactor;
 }
 

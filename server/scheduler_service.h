@@ -14,7 +14,10 @@
 
 namespace belfry::server {
 
-class SchedulerService final : public dapr::proto::scheduler::v1::Scheduler::CallbackService {
+// ListJobs is answered in bytes: its answer may be large, and is never held decoded.
+class SchedulerService final
+    : public dapr::proto::scheduler::v1::Scheduler::WithRawCallbackMethod_ListJobs<
+          dapr::proto::scheduler::v1::Scheduler::CallbackService> {
  public:
   explicit SchedulerService(const ServiceContext& context);
 
@@ -36,9 +39,9 @@ class SchedulerService final : public dapr::proto::scheduler::v1::Scheduler::Cal
       const dapr::proto::scheduler::v1::DeleteJobRequest* request,
       dapr::proto::scheduler::v1::DeleteJobResponse* response) override;
 
-  grpc::ServerUnaryReactor* ListJobs(
-      grpc::CallbackServerContext* call, const dapr::proto::scheduler::v1::ListJobsRequest* request,
-      dapr::proto::scheduler::v1::ListJobsResponse* response) override;
+  grpc::ServerUnaryReactor* ListJobs(grpc::CallbackServerContext* call,
+                                     const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override;
 
   grpc::ServerUnaryReactor* DeleteByMetadata(
       grpc::CallbackServerContext* call,

@@ -122,13 +122,12 @@ absl::StatusOr<storage::v1::JobRecord> ReadJob(const Store& store, const PrefixD
   return absl::UnavailableError("the job is being replaced too fast to be read");
 }
 
-absl::StatusOr<std::vector<storage::v1::JobRecord>> ListJobs(const Store& store,
-                                                             const std::string& prefix,
-                                                             size_t max_bytes) {
+absl::StatusOr<EncodedList> ListJobs(const Store& store, const std::string& prefix,
+                                     size_t max_bytes) {
   const auto snapshot = store.TakeSnapshot();
   // Of the same instant as the names: a purge that ends meanwhile must not show half a prefix.
   ASSIGN_OR_RETURN(const PrefixDeletes deleted, ReadPrefixDeletes(store, snapshot.get()));
-  std::vector<storage::v1::JobRecord> jobs;
+  EncodedList jobs;
   size_t bytes = 0;
   absl::Status status;
   RETURN_IF_ERROR(store.Scan(
@@ -158,7 +157,7 @@ absl::StatusOr<std::vector<storage::v1::JobRecord>> ListJobs(const Store& store,
         }
         auto record = DecodeJob(**record_bytes);
         if (record.ok()) {
-          jobs.push_back(*std::move(record));
+          jobs.Add(*std::move(record));
         } else {
           spdlog::error("job left out of a list job_id={} error=\"{}\"", entry->job_id,
                         std::string(record.status().message()));

@@ -12,6 +12,7 @@
 #include "belfry/storage/v1/records.pb.h"
 #include "scheduler/engine/events.h"
 #include "scheduler/engine/prefix_deletes.h"
+#include "scheduler/loop/encoded_list.h"
 #include "scheduler/store/store.h"
 
 namespace belfry {
@@ -32,8 +33,7 @@ absl::StatusOr<storage::v1::JobRecord> ReadJob(const Store& store, const PrefixD
 
 // The jobs under a prefix in key order, as of one instant. ResourceExhausted if their records are
 // larger than `max_bytes` together. A record that does not parse is logged and left out.
-absl::StatusOr<std::vector<storage::v1::JobRecord>> ListJobs(const Store& store,
-                                                             const std::string& prefix,
-                                                             size_t max_bytes);
+absl::StatusOr<EncodedList> ListJobs(const Store& store, const std::string& prefix,
+                                     size_t max_bytes);
 
 }  // namespace belfry

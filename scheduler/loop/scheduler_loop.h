@@ -22,14 +22,14 @@
 #include "scheduler/engine/watcher.h"
 #include "scheduler/job/job_key.h"
 #include "scheduler/job/job_spec.h"
+#include "scheduler/loop/encoded_list.h"
 #include "scheduler/loop/firing.h"
 #include "scheduler/store/store.h"
 
 namespace belfry {
 
 using GetReply = absl::AnyInvocable<void(absl::StatusOr<belfry::storage::v1::JobRecord>)>;
-using ListReply =
-    absl::AnyInvocable<void(absl::StatusOr<std::vector<belfry::storage::v1::JobRecord>>)>;
+using ListReply = absl::AnyInvocable<void(absl::StatusOr<EncodedList>)>;
 
 struct LoopOptions {
   // Longest time that a written change stays unsynced.

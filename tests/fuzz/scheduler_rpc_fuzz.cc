@@ -14,6 +14,7 @@
 #include "spdlog/spdlog.h"
 #include "tests/fuzz/checks.h"
 #include "tests/fuzz/fuzz_input.h"
+#include "tests/support/decode_list.h"
 #include "tests/support/manual_scheduler.h"
 
 namespace belfry {
@@ -153,15 +154,15 @@ class Server {
     CHECK(absl::IsNotFound(Read(*key).status()));
   }
 
-  std::vector<storage::v1::JobRecord> ReadAll(const std::string& prefix) {
-    std::optional<absl::StatusOr<std::vector<storage::v1::JobRecord>>> answer;
-    scheduler_.loop->List(prefix, SIZE_MAX, [&](auto records) {
+  std::vector<pb::NamedJob> ReadAll(const std::string& prefix) {
+    std::optional<absl::StatusOr<EncodedList>> answer;
+    scheduler_.loop->List(prefix, SIZE_MAX, [&](auto jobs) {
       CHECK(!answer.has_value()) << "a second answer";
-      answer = std::move(records);
+      answer = std::move(jobs);
     });
     scheduler_.RunUntilIdle();
     CHECK((answer.has_value() && answer->ok())) << "no list";
-    return **std::move(answer);
+    return DecodeList(**answer);
   }
 
   void List(const std::string& bytes) {
@@ -170,8 +171,8 @@ class Server {
     const auto prefix = ListPrefix(request->metadata());
     if (!prefix.ok()) return CheckRefusal(prefix.status());
     const TargetKey target = ParseTarget(request->metadata()).value();
-    for (const auto& record : ReadAll(*prefix)) {
-      CHECK(JobKeyOf(record.metadata(), record.name()).target == target);
+    for (const auto& job : ReadAll(*prefix)) {
+      CHECK(JobKeyOf(job.metadata(), job.name()).target == target);
     }
   }
 

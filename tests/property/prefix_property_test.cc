@@ -10,6 +10,7 @@
 
 #include "scheduler/job/job_key.h"
 #include "tests/property/settings.h"
+#include "tests/support/decode_list.h"
 #include "tests/support/manual_scheduler.h"
 
 namespace belfry {
@@ -176,7 +177,8 @@ struct Compared {
       }
       std::vector<std::string> found;
       scheduler.loop->List(ListPrefix(request.metadata).value(), SIZE_MAX, [&](const auto& list) {
-        for (const auto& record : *list) found.push_back(Print({record.metadata(), record.name()}));
+        for (const auto& job : DecodeList(*list))
+          found.push_back(Print({job.metadata(), job.name()}));
       });
       scheduler.RunUntilIdle();
       std::sort(expected.begin(), expected.end());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "scheduler/base/check.h"
+#include "tests/support/decode_list.h"
 
 namespace belfry::sim {
 
@@ -321,28 +322,28 @@ void Oracle::Got(GetCall& call, const absl::StatusOr<storage::v1::JobRecord>& re
   }
 }
 
-void Oracle::Listed(ListCall& call, const absl::StatusOr<std::vector<storage::v1::JobRecord>>& jobs,
-                    bool stopping) {
+void Oracle::Listed(ListCall& call, const absl::StatusOr<EncodedList>& answer, bool stopping) {
   const std::string what = fmt::format("the list of {}", call.area.ToString());
-  journal_->Note("{}: {}", what, jobs.status().ToString());
+  journal_->Note("{}: {}", what, answer.status().ToString());
   if (++call.answers > 1) return journal_->Fail("{} came twice", what);
-  if (stopping && absl::IsUnavailable(jobs.status())) return;
+  if (stopping && absl::IsUnavailable(answer.status())) return;
   if (call.view == nullptr) return journal_->Fail("{} came out of nowhere", what);
   std::map<Name, uint64_t> expected;
   for (const auto& [name, job] : call.view->live) {
     if (call.area.Contains(name)) expected[name] = job.revision;
   }
   if (call.tiny && !expected.empty()) {
-    if (!absl::IsResourceExhausted(jobs.status())) journal_->Fail("{} is too long", what);
+    if (!absl::IsResourceExhausted(answer.status())) journal_->Fail("{} is too long", what);
     return;
   }
-  if (!jobs.ok()) return journal_->Fail("{} is {}", what, jobs.status().ToString());
+  if (!answer.ok()) return journal_->Fail("{} is {}", what, answer.status().ToString());
+  const auto jobs = DecodeList(*answer);
   std::map<Name, uint64_t> found;
-  for (const auto& record : *jobs) {
-    found[NameOf(record.metadata(), record.name())] = RevisionOf(record.job().data());
+  for (const auto& job : jobs) {
+    found[NameOf(job.metadata(), job.name())] = RevisionOf(job.job().data());
   }
   CheckTold(what, call.view->ChangedIn(call.area));
-  if (found == expected && found.size() == jobs->size()) return;
+  if (found == expected && found.size() == jobs.size()) return;
   for (const auto& [name, revision] : found) {
     if (!expected.contains(name)) journal_->Fail("{} holds {}", what, name.ToString());
   }

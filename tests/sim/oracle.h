@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "belfry/storage/v1/records.pb.h"
 #include "scheduler/engine/watcher.h"
+#include "scheduler/loop/encoded_list.h"
 #include "tests/sim/job_plan.h"
 #include "tests/sim/journal.h"
 #include "tests/sim/population.h"
@@ -111,8 +112,7 @@ class Oracle {
   void BeginGet(GetCall* call);
   void EndGet(GetCall* call);
   void Got(GetCall& call, const absl::StatusOr<storage::v1::JobRecord>& record, bool stopping);
-  void Listed(ListCall& call, const absl::StatusOr<std::vector<storage::v1::JobRecord>>& jobs,
-              bool stopping);
+  void Listed(ListCall& call, const absl::StatusOr<EncodedList>& jobs, bool stopping);
 
   const State& now() const { return now_; }
   std::shared_ptr<const State> written() const { return written_; }

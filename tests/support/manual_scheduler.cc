@@ -1,6 +1,7 @@
 #include "tests/support/manual_scheduler.h"
 
 #include "scheduler/base/check.h"
+#include "tests/support/decode_list.h"
 
 namespace belfry {
 namespace {
@@ -118,14 +119,13 @@ absl::StatusOr<storage::v1::JobRecord> ManualScheduler::Get(const std::string& n
 }
 
 std::vector<std::string> ManualScheduler::List() {
-  std::optional<absl::StatusOr<std::vector<storage::v1::JobRecord>>> answer;
-  loop->List(
-      ListPrefix(Metadata()).value(), SIZE_MAX,
-      [&](absl::StatusOr<std::vector<storage::v1::JobRecord>> jobs) { answer = std::move(jobs); });
+  std::optional<absl::StatusOr<EncodedList>> answer;
+  loop->List(ListPrefix(Metadata()).value(), SIZE_MAX,
+             [&](absl::StatusOr<EncodedList> jobs) { answer = std::move(jobs); });
   RunUntilIdle();
   CHECK(answer.has_value() && answer->ok()) << "no list";
   std::vector<std::string> names;
-  for (const auto& job : **answer) names.push_back(job.name());
+  for (const auto& job : DecodeList(**answer)) names.push_back(job.name());
   return names;
 }
 
