@@ -49,14 +49,11 @@ absl::StatusOr<ScanResult> ScanIndex(const Store& store, const ScanRequest& requ
   return result;
 }
 
-absl::StatusOr<LoadedJob> LoadJob(const Store& store, uint64_t job_id, size_t* bytes) {
+absl::StatusOr<LoadedJob> LoadJob(const Store& store, uint64_t job_id,
+                                  std::optional<std::string> counter_bytes, size_t* bytes) {
   LoadedJob job;
   job.job_id = job_id;
-  const std::string key = EncodeId(job_id);
-  // The counter comes first: a job that is settled between the two reads is in flight, and in
-  // flight means that nobody loads it.
-  ASSIGN_OR_RETURN(auto counter_bytes, store.Get(Table::kCounters, key));
-  ASSIGN_OR_RETURN(auto record_bytes, store.Get(Table::kJobs, key));
+  ASSIGN_OR_RETURN(auto record_bytes, store.Get(Table::kJobs, EncodeId(job_id)));
   if (!record_bytes.has_value()) return job;
   *bytes = record_bytes->size();
   auto record = DecodeJob(*record_bytes);

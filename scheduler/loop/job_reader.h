@@ -5,6 +5,7 @@
 // Thread safety: all functions may be called from any thread.
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,11 @@ namespace belfry {
 // Index entries of a group from a position on.
 absl::StatusOr<ScanResult> ScanIndex(const Store& store, const ScanRequest& request);
 
-// One job for delivery. `bytes` gets the size of what was read. A record that does not parse is
-// reported in the result; an error means that the store could not be read.
-absl::StatusOr<LoadedJob> LoadJob(const Store& store, uint64_t job_id, size_t* bytes);
+// One job for delivery. `counter` is what the store held as its counter before this call. `bytes`
+// gets the size of the record. A record that does not parse is reported in the result; an error
+// means that the store could not be read.
+absl::StatusOr<LoadedJob> LoadJob(const Store& store, uint64_t job_id,
+                                  std::optional<std::string> counter, size_t* bytes);
 
 // One slice of a purge. Also warms what the loop will read to purge it.
 absl::StatusOr<PurgeEvent> ScanPurge(const Store& store, const PurgeRequest& request);

@@ -10,6 +10,7 @@
 #include "scheduler/base/mutex.h"
 #include "scheduler/base/status_macros.h"
 #include "scheduler/engine/engine.h"
+#include "scheduler/job/key_codec.h"
 #include "scheduler/loop/clock_watch.h"
 #include "scheduler/loop/firing_state.h"
 #include "scheduler/loop/job_reader.h"
@@ -325,12 +326,20 @@ class SchedulerLoop::Impl {
   }
 
   void Load(const std::vector<LoadRequest>& loads) {
+    std::vector<std::string> keys;
+    keys.reserve(loads.size());
+    for (const LoadRequest& load : loads) keys.push_back(EncodeId(load.job_id));
+    // The counters come first: a job that is settled between the two reads is in flight, and in
+    // flight means that nobody loads it. Together, as most jobs have none; definitions may be
+    // large.
+    auto counters = store_->MultiGet(Table::kCounters, keys);
+    if (!counters.ok()) return Fatal(counters.status());
     LoadEvent event;
-    for (const LoadRequest& load : loads) {
+    for (size_t i = 0; i < loads.size(); ++i) {
       size_t bytes = 0;
-      auto job = LoadJob(*store_, load.job_id, &bytes);
+      auto job = LoadJob(*store_, loads[i].job_id, std::move((*counters)[i]), &bytes);
       if (!job.ok()) return Fatal(job.status());
-      job->load_id = load.load_id;
+      job->load_id = loads[i].load_id;
       event.jobs.push_back(*std::move(job));
       event.bytes += bytes;
       if (event.bytes >= kLoadChunkBytes) HandOver(std::exchange(event, {}));

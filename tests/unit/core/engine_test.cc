@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "scheduler/job/key_codec.h"
 #include "scheduler/loop/job_reader.h"
 #include "tests/support/manual_scheduler.h"
 
@@ -57,7 +58,8 @@ class Turns {
   LoadEvent Load(const LoadRequest& request) {
     size_t bytes = 0;
     LoadEvent event;
-    event.jobs.push_back(LoadJob(store, request.job_id, &bytes).value());
+    auto counter = store.Get(Table::kCounters, EncodeId(request.job_id)).value();
+    event.jobs.push_back(LoadJob(store, request.job_id, std::move(counter), &bytes).value());
     event.jobs.back().load_id = request.load_id;
     return event;
   }
