@@ -119,22 +119,6 @@ absl::StatusOr<std::optional<std::string>> MemoryStore::Get(Table table, std::st
   return value == nullptr ? std::optional<std::string>() : std::optional<std::string>(*value);
 }
 
-absl::StatusOr<std::vector<std::optional<std::string>>> MemoryStore::MultiGet(
-    Table table, const std::vector<std::string>& keys, const Snapshot* snapshot) const {
-  MutexLock lock(&mutex_);
-  RETURN_IF_ERROR(read_fault_.NextCall());
-  const Rows& table_rows = rows(table);
-  const uint64_t sequence = SequenceOf(snapshot);
-  std::vector<std::optional<std::string>> values(keys.size());
-  for (size_t i = 0; i < keys.size(); ++i) {
-    const auto row = table_rows.find(keys[i]);
-    if (row == table_rows.end()) continue;
-    const std::string* value = ValueAt(row->second, sequence);
-    if (value != nullptr) values[i] = *value;
-  }
-  return values;
-}
-
 absl::Status MemoryStore::Scan(const KeyRange& range, const Visitor& visitor,
                                const Snapshot* snapshot) const {
   {

@@ -339,24 +339,6 @@ absl::StatusOr<std::optional<std::string>> RocksDbStore::Get(Table table, std::s
   return std::optional<std::string>(std::move(value));
 }
 
-absl::StatusOr<std::vector<std::optional<std::string>>> RocksDbStore::MultiGet(
-    Table table, const std::vector<std::string>& keys, const Snapshot* snapshot) const {
-  CountNothing();
-  const std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
-  std::vector<rocksdb::PinnableSlice> found(keys.size());
-  std::vector<rocksdb::Status> statuses(keys.size());
-  db_->MultiGet(ReadAt(snapshot), handle(table), keys.size(), slices.data(), found.data(),
-                statuses.data());
-  std::vector<std::optional<std::string>> values(keys.size());
-  for (size_t i = 0; i < keys.size(); ++i) {
-    if (statuses[i].IsNotFound()) continue;
-    RETURN_IF_ERROR(
-        FromRocksDb(statuses[i], fmt::format("read of table {} failed", TableName(table))));
-    values[i] = found[i].ToString();
-  }
-  return values;
-}
-
 absl::Status RocksDbStore::Scan(const KeyRange& range, const Visitor& visitor,
                                 const Snapshot* snapshot) const {
   CountNothing();

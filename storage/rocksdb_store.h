@@ -70,9 +70,6 @@ class RocksDbStore : public Store {
   absl::Status Sync() override;
   absl::StatusOr<std::optional<std::string>> Get(Table table, std::string_view key,
                                                  const Snapshot* snapshot = nullptr) const override;
-  absl::StatusOr<std::vector<std::optional<std::string>>> MultiGet(
-      Table table, const std::vector<std::string>& keys,
-      const Snapshot* snapshot = nullptr) const override;
   absl::Status Scan(const KeyRange& range, const Visitor& visitor,
                     const Snapshot* snapshot = nullptr) const override;
   std::unique_ptr<Snapshot> TakeSnapshot() const override;

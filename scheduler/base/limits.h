@@ -55,10 +55,14 @@ inline constexpr size_t kMaxLoading = 2048;
 // Payload bytes read and not yet handed to a stream; readers pause above it.
 inline constexpr size_t kMaxLoadedBytes = size_t{64} << 20;
 // Jobs, and bytes after which no further job is read, handed to the loop at once.
-// A list is encoded in pieces of this size, so that no piece is ever copied to grow.
-inline constexpr size_t kListPieceBytes = size_t{256} << 10;
 inline constexpr size_t kLoadChunkJobs = 128;
 inline constexpr size_t kLoadChunkBytes = size_t{8} << 20;
+// So many ids make a scan cheaper than looking each up, if no two neighbours lie further apart.
+inline constexpr size_t kMinScannedIds = 8;
+inline constexpr uint64_t kMaxScannedIdGap = 4;
+
+// A list is encoded in pieces of this size, so that no piece is ever copied to grow.
+inline constexpr size_t kListPieceBytes = size_t{256} << 10;
 
 // What one stream may have outstanding; round robin passes over a stream that has reached either.
 inline constexpr size_t kMaxUnsentBytesPerWatcher = size_t{4} << 20;

@@ -49,13 +49,11 @@ absl::StatusOr<ScanResult> ScanIndex(const Store& store, const ScanRequest& requ
   return result;
 }
 
-absl::StatusOr<LoadedJob> LoadJob(const Store& store, uint64_t job_id,
-                                  std::optional<std::string> counter_bytes, size_t* bytes) {
+LoadedJob LoadJob(uint64_t job_id, std::optional<std::string> record_bytes,
+                  std::optional<std::string> counter_bytes) {
   LoadedJob job;
   job.job_id = job_id;
-  ASSIGN_OR_RETURN(auto record_bytes, store.Get(Table::kJobs, EncodeId(job_id)));
   if (!record_bytes.has_value()) return job;
-  *bytes = record_bytes->size();
   auto record = DecodeJob(*record_bytes);
   if (!record.ok()) return Unreadable(std::move(job), record.status(), *std::move(record_bytes));
   auto spec = RestoreSpec(*record);

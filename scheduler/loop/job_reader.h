@@ -21,11 +21,10 @@ namespace belfry {
 // Index entries of a group from a position on.
 absl::StatusOr<ScanResult> ScanIndex(const Store& store, const ScanRequest& request);
 
-// One job for delivery. `counter` is what the store held as its counter before this call. `bytes`
-// gets the size of the record. A record that does not parse is reported in the result; an error
-// means that the store could not be read.
-absl::StatusOr<LoadedJob> LoadJob(const Store& store, uint64_t job_id,
-                                  std::optional<std::string> counter, size_t* bytes);
+// One job for delivery, from its rows in tables `jobs` and `counters`. A row that does not parse is
+// reported in the result.
+LoadedJob LoadJob(uint64_t job_id, std::optional<std::string> record,
+                  std::optional<std::string> counter);
 
 // One slice of a purge. Also warms what the loop will read to purge it.
 absl::StatusOr<PurgeEvent> ScanPurge(const Store& store, const PurgeRequest& request);

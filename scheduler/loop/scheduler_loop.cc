@@ -10,9 +10,9 @@
 #include "scheduler/base/mutex.h"
 #include "scheduler/base/status_macros.h"
 #include "scheduler/engine/engine.h"
-#include "scheduler/job/key_codec.h"
 #include "scheduler/loop/clock_watch.h"
 #include "scheduler/loop/firing_state.h"
+#include "scheduler/loop/id_reader.h"
 #include "scheduler/loop/job_reader.h"
 #include "scheduler/loop/mailbox.h"
 #include "scheduler/loop/syncer.h"
@@ -326,22 +326,25 @@ class SchedulerLoop::Impl {
   }
 
   void Load(const std::vector<LoadRequest>& loads) {
-    std::vector<std::string> keys;
-    keys.reserve(loads.size());
-    for (const LoadRequest& load : loads) keys.push_back(EncodeId(load.job_id));
+    std::vector<uint64_t> ids;
+    ids.reserve(loads.size());
+    for (const LoadRequest& load : loads) ids.push_back(load.job_id);
     // The counters come first: a job that is settled between the two reads is in flight, and in
-    // flight means that nobody loads it. Together, as most jobs have none; definitions may be
-    // large.
-    auto counters = store_->MultiGet(Table::kCounters, keys);
+    // flight means that nobody loads it.
+    auto counters = IdReader::Open(store_, Table::kCounters, ids, kLoadChunkBytes);
     if (!counters.ok()) return Fatal(counters.status());
+    auto records = IdReader::Open(store_, Table::kJobs, ids, kLoadChunkBytes);
+    if (!records.ok()) return Fatal(records.status());
     LoadEvent event;
     for (size_t i = 0; i < loads.size(); ++i) {
-      size_t bytes = 0;
-      auto job = LoadJob(*store_, loads[i].job_id, std::move((*counters)[i]), &bytes);
-      if (!job.ok()) return Fatal(job.status());
-      job->load_id = loads[i].load_id;
-      event.jobs.push_back(*std::move(job));
-      event.bytes += bytes;
+      auto counter = counters->Take(i);
+      if (!counter.ok()) return Fatal(counter.status());
+      auto record = records->Take(i);
+      if (!record.ok()) return Fatal(record.status());
+      event.bytes += record->has_value() ? (*record)->size() : 0;
+      LoadedJob job = LoadJob(ids[i], *std::move(record), *std::move(counter));
+      job.load_id = loads[i].load_id;
+      event.jobs.push_back(std::move(job));
       if (event.bytes >= kLoadChunkBytes) HandOver(std::exchange(event, {}));
     }
     if (!event.jobs.empty()) HandOver(std::move(event));

@@ -101,11 +101,6 @@ class Store {
   virtual absl::StatusOr<std::optional<std::string>> Get(
       Table table, std::string_view key, const Snapshot* snapshot = nullptr) const = 0;
 
-  // As Get for many keys of one table; the result has one entry per key, in order.
-  virtual absl::StatusOr<std::vector<std::optional<std::string>>> MultiGet(
-      Table table, const std::vector<std::string>& keys,
-      const Snapshot* snapshot = nullptr) const = 0;
-
   // Visits the keys of a range in ascending byte order.
   virtual absl::Status Scan(const KeyRange& range, const Visitor& visitor,
                             const Snapshot* snapshot = nullptr) const = 0;

@@ -28,7 +28,7 @@ def quick(runner):
     parts = (
         lambda: suite.schedule(runner, runs=3, seconds=3),
         lambda: suite.schedule_alone(runner, runs=3, seconds=1.5),
-        lambda: suite.burst(runner, runs=3, jobs=100000, lead=10),
+        lambda: suite.burst(runner, runs=3, jobs=50000, lead=6),
         lambda: suite.life(runner, runs=3, seconds=3),
         lambda: suite.lateness(runner, runs=3, rate=1000, seconds=5, p50_limit=1),
     )

@@ -87,7 +87,6 @@ TEST_CASE("reads fail on demand", "[memory]") {
   const auto visitor = [](std::string_view, std::string_view) { return true; };
   store.FailReads(absl::DataLossError("block"));
   REQUIRE(absl::IsDataLoss(store.Get(Table::kJobs, "a").status()));
-  REQUIRE(absl::IsDataLoss(store.MultiGet(Table::kJobs, {"a"}).status()));
   REQUIRE(absl::IsDataLoss(store.Scan({Table::kJobs, "", ""}, visitor)));
   store.FailReads(absl::OkStatus());
   RequireOk(store.Get(Table::kJobs, "a").status());

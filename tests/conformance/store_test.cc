@@ -84,9 +84,6 @@ TEST_EVERY_STORE("a snapshot does not see later writes") {
   REQUIRE(ReadRange(store, {Table::kJobs, "", ""}) == after);
   REQUIRE(Read(store, Table::kJobs, "changed", snapshot.get()) == Value("old"));
   REQUIRE(Read(store, Table::kJobs, "added", snapshot.get()) == Value());
-  auto values = store.MultiGet(Table::kJobs, {"deleted", "added"}, snapshot.get());
-  RequireOk(values.status());
-  REQUIRE(*values == std::vector<Value>{"old", std::nullopt});
 }
 
 TEST_EVERY_STORE("snapshots of different times live side by side") {
@@ -171,37 +168,6 @@ TEST_EVERY_STORE("keys are ordered as unsigned bytes") {
   REQUIRE(ReadRange(store, {Table::kNames, "a", PrefixEnd("a")}).size() == 6);
   REQUIRE(ReadRange(store, {Table::kNames, "a\xff", PrefixEnd("a\xff")}).size() == 2);
   REQUIRE(ReadRange(store, {Table::kNames, "\xff", PrefixEnd("\xff")}).size() == 3);
-}
-
-TEST_EVERY_STORE("MultiGet answers in the order asked") {
-  TestType fixture;
-  Store& store = fixture.store();
-  for (const char* key : {"a", "b", "c"}) Put(store, Table::kJobs, key, "value of "s + key);
-  auto values = store.MultiGet(Table::kJobs, {"c", "x", "a", "c", ""});
-  RequireOk(values.status());
-  const std::vector<Value> expected{"value of c", std::nullopt, "value of a", "value of c",
-                                    std::nullopt};
-  REQUIRE(*values == expected);
-  auto none = store.MultiGet(Table::kJobs, {});
-  RequireOk(none.status());
-  REQUIRE(none->empty());
-}
-
-TEST_EVERY_STORE("MultiGet takes many keys") {
-  TestType fixture;
-  Store& store = fixture.store();
-  Batch batch;
-  std::vector<std::string> keys;
-  for (int i = 0; i < 500; ++i) {
-    keys.push_back(std::to_string(i * 7919 % 500));
-    if (i % 2 == 0) batch.Put(Table::kJobs, keys.back(), keys.back());
-  }
-  RequireOk(store.Write(batch));
-  auto values = store.MultiGet(Table::kJobs, keys);
-  RequireOk(values.status());
-  for (size_t i = 0; i < keys.size(); ++i) {
-    REQUIRE((*values)[i] == (i % 2 == 0 ? Value(keys[i]) : Value()));
-  }
 }
 
 TEST_EVERY_STORE("what is written is visible before it is durable") {

@@ -56,15 +56,6 @@ class SimStore final : public Store {
     return value;
   }
 
-  absl::StatusOr<std::vector<std::optional<std::string>>> MultiGet(
-      Table table, const std::vector<std::string>& keys,
-      const Snapshot* snapshot = nullptr) const override {
-    RETURN_IF_ERROR(host_->BeforeCall(StoreCall::kRead));
-    auto values = inner_->MultiGet(table, keys, snapshot);
-    RETURN_IF_ERROR(host_->AfterCall(StoreCall::kRead));
-    return values;
-  }
-
   absl::Status Scan(const KeyRange& range, const Visitor& visitor,
                     const Snapshot* snapshot = nullptr) const override {
     RETURN_IF_ERROR(host_->BeforeCall(StoreCall::kRead));

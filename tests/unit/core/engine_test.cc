@@ -56,10 +56,10 @@ class Turns {
   }
 
   LoadEvent Load(const LoadRequest& request) {
-    size_t bytes = 0;
+    const std::string key = EncodeId(request.job_id);
     LoadEvent event;
-    auto counter = store.Get(Table::kCounters, EncodeId(request.job_id)).value();
-    event.jobs.push_back(LoadJob(store, request.job_id, std::move(counter), &bytes).value());
+    event.jobs.push_back(LoadJob(request.job_id, store.Get(Table::kJobs, key).value(),
+                                 store.Get(Table::kCounters, key).value()));
     event.jobs.back().load_id = request.load_id;
     return event;
   }
