@@ -95,7 +95,7 @@ bench-quick: configure ## The short part of bench, about three minutes
 	cmake --build --preset release --target $(BENCH_TARGETS)
 	python3 -B tests/bench/bench.py build/release/bin build/bench --quick
 
-ci: ## What continuous integration runs: all tests, then the demo
+ci: ## What continuous integration runs: all tests, the demo, the short benchmark
 	.ci/run
 
 clean: ## Remove everything that was built

@@ -20,7 +20,7 @@ from bench_run import Runner, note
 
 # How often a part of the quick suite is measured before a figure that missed its limit counts: the
 # machines that run it for every change do other things too.
-QUICK_TRIES = 3
+QUICK_TRIES = 5
 
 
 def quick(runner):
