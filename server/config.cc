@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "fmt/format.h"
 #include "server/access.h"
+#include "server/byte_size.h"
 #include "server/flag_names.h"
 #include "server/limit_flags.h"
 #include "server/reference_flags.h"
@@ -147,15 +148,10 @@ absl::Status ParseMaxUnsynced(const std::string& text, absl::Duration* value) {
 
 absl::Status ParseDiskReserve(const std::string& text, std::optional<uint64_t>* value) {
   if (text.empty()) return absl::OkStatus();
-  uint64_t bytes = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, bytes);
-  if (error != std::errc() || rest != end) {
-    return absl::InvalidArgumentError(
-        fmt::format("--disk-reserve-bytes: \"{}\" is not a number of bytes", text));
-  }
-  *value = bytes;
-  return absl::OkStatus();
+  *value = ParseByteSize(text);
+  if (value->has_value()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("--disk-reserve-bytes: \"{}\" is not {}", text, kByteSizeExamples));
 }
 
 Arguments Exit(int code, std::string text) {

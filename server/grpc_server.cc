@@ -9,6 +9,7 @@
 #include "google/protobuf/stubs/logging.h"
 #include "grpc/grpc.h"
 #include "grpc/support/log.h"
+#include "grpcpp/resource_quota.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
 #include "server/broadcast_address.h"
@@ -52,6 +53,10 @@ int MaxMessageBytes(const Limits& limits) {
 void SetOptions(grpc::ServerBuilder* builder, const Limits& limits) {
   builder->SetMaxReceiveMessageSize(MaxMessageBytes(limits));
   builder->SetMaxSendMessageSize(kUnlimited);
+  // Without one, clients that send large requests and never end them fill the memory.
+  grpc::ResourceQuota quota("requests");
+  quota.Resize(limits.max_received_bytes);
+  builder->SetResourceQuota(quota);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(limits.keepalive_time));
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
                               Milliseconds(limits.keepalive_timeout));

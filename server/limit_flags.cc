@@ -3,12 +3,13 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <optional>
 #include <string_view>
-#include <utility>
 
 #include "absl/status/status.h"
 #include "fmt/format.h"
 #include "scheduler/base/status_macros.h"
+#include "server/byte_size.h"
 #include "server/flag_names.h"
 
 namespace belfry::server {
@@ -17,9 +18,6 @@ namespace {
 constexpr uint64_t kKiB = uint64_t{1} << 10;
 constexpr uint64_t kMiB = uint64_t{1} << 20;
 constexpr uint64_t kGiB = uint64_t{1} << 30;
-
-constexpr std::array<std::pair<std::string_view, uint64_t>, 3> kUnits = {
-    {{"GiB", kGiB}, {"MiB", kMiB}, {"KiB", kKiB}}};
 
 enum class Unit { kCount, kBytes };
 
@@ -65,6 +63,10 @@ const auto& SizeFlags() {
       // A message of gRPC is at most 2 GiB long.
       SizeFlag{"max-list-bytes", &L::max_list_bytes, Unit::kBytes, 1, 2 * kGiB - 1,
                "largest answer to ListJobs"},
+      SizeFlag{"max-answer-bytes", &L::max_answer_bytes, Unit::kBytes, kMiB, 64 * kGiB,
+               "bytes of large answers to GetJob and ListJobs that may be unsent"},
+      SizeFlag{"max-received-bytes", &L::max_received_bytes, Unit::kBytes, 16 * kMiB, 64 * kGiB,
+               "bytes of requests that are being received; above it gRPC ends some of them"},
       SizeFlag{"max-streams", &L::max_streams, Unit::kCount, 1, 1'000'000,
                "streams of sidecars that may be open"},
       SizeFlag{"max-stream-unsent-bytes", &L::max_unsent_bytes, Unit::kBytes, kKiB, kGiB,
@@ -98,30 +100,17 @@ const auto& TimeFlags() {
 }
 
 std::string SizeText(uint64_t value, Unit unit) {
-  if (unit == Unit::kBytes && value > 0) {
-    for (const auto& [suffix, factor] : kUnits) {
-      if (value % factor == 0) return fmt::format("{}{}", value / factor, suffix);
-    }
-  }
-  return fmt::format("{}", value);
+  return unit == Unit::kBytes ? ByteSizeText(value) : fmt::format("{}", value);
 }
 
-// A number, of bytes also in KiB, MiB or GiB; false if the text is none.
-bool ParseSize(std::string_view text, Unit unit, uint64_t* value) {
-  uint64_t factor = 1;
-  if (unit == Unit::kBytes) {
-    for (const auto& [suffix, size] : kUnits) {
-      if (!text.ends_with(suffix)) continue;
-      text.remove_suffix(suffix.size());
-      factor = size;
-      break;
-    }
-  }
+// nullopt if the text is no number, or no size.
+std::optional<uint64_t> ParseSize(std::string_view text, Unit unit) {
+  if (unit == Unit::kBytes) return ParseByteSize(text);
+  uint64_t value = 0;
   const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, *value);
-  if (error != std::errc() || rest != end || *value > UINT64_MAX / factor) return false;
-  *value *= factor;
-  return true;
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return value;
 }
 
 void Add(CLI::App* app, const char* name, const char* help, std::string* text) {
@@ -133,18 +122,18 @@ void Add(CLI::App* app, const char* name, const char* help, std::string* text) {
 }
 
 absl::Status Set(const SizeFlag& flag, const std::string& text, Limits* limits) {
-  uint64_t value = 0;
-  if (!ParseSize(text, flag.unit, &value)) {
+  const std::optional<uint64_t> value = ParseSize(text, flag.unit);
+  if (!value.has_value()) {
     return absl::InvalidArgumentError(
-        fmt::format("--{}: \"{}\" is not a number{}", flag.name, text,
-                    flag.unit == Unit::kBytes ? " of bytes such as 65536 or 64MiB" : ""));
+        fmt::format("--{}: \"{}\" is not {}", flag.name, text,
+                    flag.unit == Unit::kBytes ? kByteSizeExamples : "a number"));
   }
-  if (value < flag.min || value > flag.max) {
+  if (*value < flag.min || *value > flag.max) {
     return absl::InvalidArgumentError(fmt::format("--{}: {} is out of range {} to {}", flag.name,
                                                   text, SizeText(flag.min, flag.unit),
                                                   SizeText(flag.max, flag.unit)));
   }
-  limits->*flag.field = value;
+  limits->*flag.field = *value;
   return absl::OkStatus();
 }
 

@@ -37,6 +37,9 @@ inline constexpr absl::Duration kDrainTimeout = absl::Seconds(1);
 // Longest time from a signal to the end of the process; a store that hangs ends it this way.
 inline constexpr absl::Duration kStopTimeout = absl::Seconds(10);
 
+// Answers up to this size are not counted against --max-answer-bytes.
+inline constexpr size_t kSmallAnswerBytes = size_t{64} << 10;
+
 // How often the files of certificates are looked at when nobody connects. (Each new connection
 // looks at them as well.)
 inline constexpr absl::Duration kCertificateRefresh = absl::Seconds(10);

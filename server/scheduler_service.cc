@@ -15,8 +15,8 @@
 #include "server/watch_hosts.h"
 #include "server/watch_jobs.h"
 
-// About lifetimes: a call's default reactor, its request and its response live until the call is
-// finished, also when the client has given up, so replies of the loop may keep pointers to them.
+// About lifetimes: a call's reactor, its request and its response live until the call is finished,
+// also when the client has given up, so replies of the loop may keep pointers to them.
 
 namespace belfry::server {
 namespace {
@@ -57,6 +57,14 @@ absl::Status WithWayOut(const absl::Status& status) {
       "list and belfry export");
 }
 
+template <typename Request>
+absl::StatusOr<Request> Parse(grpc::ByteBuffer bytes) {
+  Request request;
+  if (grpc::SerializationTraits<Request>::Deserialize(&bytes, &request).ok()) return request;
+  return absl::InternalError(
+      fmt::format("the request is no {}", Request::descriptor()->full_name()));
+}
+
 // Hands the pieces over without copying them; each is freed once it has been sent.
 grpc::ByteBuffer ToByteBuffer(EncodedList list) {
   std::vector<grpc::Slice> slices;
@@ -71,7 +79,8 @@ grpc::ByteBuffer ToByteBuffer(EncodedList list) {
 
 }  // namespace
 
-SchedulerService::SchedulerService(const ServiceContext& context) : context_(context) {}
+SchedulerService::SchedulerService(const ServiceContext& context)
+    : context_(context), answers_(context.limits.max_answer_bytes) {}
 
 void SchedulerService::SetAddress(std::string address) {
   MutexLock lock(&mutex_);
@@ -128,24 +137,29 @@ grpc::ServerUnaryReactor* SchedulerService::ScheduleJob(grpc::CallbackServerCont
 }
 
 grpc::ServerUnaryReactor* SchedulerService::GetJob(grpc::CallbackServerContext* call,
-                                                   const pb::GetJobRequest* request,
-                                                   pb::GetJobResponse* response) {
-  const absl::Status allowed = Authorize(*call, request->metadata());
+                                                   const grpc::ByteBuffer* request,
+                                                   grpc::ByteBuffer* response) {
+  absl::StatusOr<pb::GetJobRequest> get = Parse<pb::GetJobRequest>(*request);
+  if (!get.ok()) return Refuse(call, get.status());
+  const absl::Status allowed = Authorize(*call, get->metadata());
   if (!allowed.ok()) return Refuse(call, allowed);
-  absl::StatusOr<JobKey> key = ParseJobKey(request->metadata(), request->name());
+  absl::StatusOr<JobKey> key = ParseJobKey(get->metadata(), get->name());
   if (!key.ok()) return Refuse(call, key.status());
-  grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
-  context_.loop->Get(std::move(key).value(),
-                     [reactor, request, response](absl::StatusOr<storage::v1::JobRecord> record) {
-                       if (absl::IsNotFound(record.status())) {
-                         reactor->Finish(ToGrpcStatus(JobNotFound(request->name())));
-                         return;
-                       }
-                       if (record.ok())
-                         *response->mutable_job() = std::move(*record->mutable_job());
-                       reactor->Finish(ToGrpcStatus(record.status()));
-                     });
-  return reactor;
+  auto* const answer = new LargeAnswer(&answers_);
+  context_.loop->Get(
+      std::move(key).value(), [answer, name = std::move(*get->mutable_name()),
+                               response](absl::StatusOr<storage::v1::JobRecord> record) {
+        absl::Status status = record.status();
+        if (absl::IsNotFound(status)) status = JobNotFound(name);
+        if (status.ok()) status = answer->Reserve(record->job().ByteSizeLong());
+        if (!status.ok()) return answer->Finish(ToGrpcStatus(status));
+        pb::GetJobResponse got;
+        *got.mutable_job() = std::move(*record->mutable_job());
+        bool is_ours = false;
+        answer->Finish(
+            grpc::SerializationTraits<pb::GetJobResponse>::Serialize(got, response, &is_ours));
+      });
+  return answer;
 }
 
 grpc::ServerUnaryReactor* SchedulerService::DeleteJob(grpc::CallbackServerContext* call,
@@ -169,26 +183,21 @@ grpc::ServerUnaryReactor* SchedulerService::DeleteJob(grpc::CallbackServerContex
 grpc::ServerUnaryReactor* SchedulerService::ListJobs(grpc::CallbackServerContext* call,
                                                      const grpc::ByteBuffer* request,
                                                      grpc::ByteBuffer* response) {
-  pb::ListJobsRequest list;
-  grpc::ByteBuffer bytes(*request);
-  if (!grpc::SerializationTraits<pb::ListJobsRequest>::Deserialize(&bytes, &list).ok()) {
-    return Refuse(call, absl::InternalError("the request is no ListJobsRequest"));
-  }
-  const absl::Status allowed = Authorize(*call, list.metadata());
+  const absl::StatusOr<pb::ListJobsRequest> list = Parse<pb::ListJobsRequest>(*request);
+  if (!list.ok()) return Refuse(call, list.status());
+  const absl::Status allowed = Authorize(*call, list->metadata());
   if (!allowed.ok()) return Refuse(call, allowed);
-  absl::StatusOr<std::string> prefix = ListPrefix(list.metadata());
+  absl::StatusOr<std::string> prefix = ListPrefix(list->metadata());
   if (!prefix.ok()) return Refuse(call, prefix.status());
-  grpc::ServerUnaryReactor* const reactor = call->DefaultReactor();
+  auto* const answer = new LargeAnswer(&answers_);
   context_.loop->List(std::move(prefix).value(), context_.limits.max_list_bytes,
-                      [reactor, response](absl::StatusOr<EncodedList> jobs) {
-                        if (!jobs.ok()) {
-                          reactor->Finish(ToGrpcStatus(WithWayOut(jobs.status())));
-                          return;
-                        }
-                        *response = ToByteBuffer(*std::move(jobs));
-                        reactor->Finish(grpc::Status::OK);
+                      [answer, response](absl::StatusOr<EncodedList> jobs) {
+                        absl::Status status = WithWayOut(jobs.status());
+                        if (status.ok()) status = answer->Reserve(jobs->ByteSize());
+                        if (status.ok()) *response = ToByteBuffer(*std::move(jobs));
+                        answer->Finish(ToGrpcStatus(status));
                       });
-  return reactor;
+  return answer;
 }
 
 grpc::ServerUnaryReactor* SchedulerService::DeletePrefix(

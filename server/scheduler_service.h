@@ -10,14 +10,17 @@
 #include "absl/status/statusor.h"
 #include "dapr/proto/scheduler/v1/scheduler.grpc.pb.h"
 #include "scheduler/base/mutex.h"
+#include "server/large_answer.h"
 #include "server/service_context.h"
 
 namespace belfry::server {
 
-// ListJobs is answered in bytes: its answer may be large, and is never held decoded.
+// GetJob and ListJobs are answered in bytes: their answers may be large, and those that wait for
+// their clients are not held decoded as well.
 class SchedulerService final
-    : public dapr::proto::scheduler::v1::Scheduler::WithRawCallbackMethod_ListJobs<
-          dapr::proto::scheduler::v1::Scheduler::CallbackService> {
+    : public dapr::proto::scheduler::v1::Scheduler::WithRawCallbackMethod_GetJob<
+          dapr::proto::scheduler::v1::Scheduler::WithRawCallbackMethod_ListJobs<
+              dapr::proto::scheduler::v1::Scheduler::CallbackService>> {
  public:
   explicit SchedulerService(const ServiceContext& context);
 
@@ -31,8 +34,8 @@ class SchedulerService final
       dapr::proto::scheduler::v1::ScheduleJobResponse* response) override;
 
   grpc::ServerUnaryReactor* GetJob(grpc::CallbackServerContext* call,
-                                   const dapr::proto::scheduler::v1::GetJobRequest* request,
-                                   dapr::proto::scheduler::v1::GetJobResponse* response) override;
+                                   const grpc::ByteBuffer* request,
+                                   grpc::ByteBuffer* response) override;
 
   grpc::ServerUnaryReactor* DeleteJob(
       grpc::CallbackServerContext* call,
@@ -71,6 +74,7 @@ class SchedulerService final
                                          const absl::StatusOr<std::string>& prefix);
 
   const ServiceContext context_;
+  AnswerBudget answers_;
   Mutex mutex_;
   std::string address_ ABSL_GUARDED_BY(mutex_);
 };

@@ -190,12 +190,16 @@ class GrpcConnection final : public Connection {
                         gpr_time_from_nanos(absl::ToInt64Nanoseconds(timeout), GPR_TIMESPAN));
   }
 
-  static absl::Status Result(const absl::Status& status, const Peer& peer, absl::Duration timeout) {
+  // What a call ends with. `why` is what an earlier try of it failed with, or OK.
+  static absl::Status Result(const absl::Status& status, const Peer& peer, absl::Duration timeout,
+                             const absl::Status& why = absl::OkStatus()) {
     constexpr bool kOnlyLook = false;
     if (absl::IsDeadlineExceeded(status) &&
         peer.channel->GetState(kOnlyLook) != GRPC_CHANNEL_READY) {
+      const absl::Status explained = client::Explained(why, peer.security->is_tls);
       return absl::DeadlineExceededError("no connection to " + peer.address + " within " +
-                                         absl::FormatDuration(timeout));
+                                         absl::FormatDuration(timeout) +
+                                         (why.ok() ? "" : ": " + std::string(explained.message())));
     }
     return client::Explained(status, peer.security->is_tls);
   }
@@ -216,14 +220,19 @@ class GrpcConnection final : public Connection {
       return absl::DeadlineExceededError("no scheduler is known after " +
                                          absl::FormatDuration(timeout));
     }
-    return Result(Try(*peer, method, request, response, deadline, if_down), *peer, timeout);
+    absl::Status why;
+    const absl::Status status =
+        Try(*peer, method, request, response, deadline, if_down, /*why_waited=*/&why);
+    return Result(status, *peer, timeout, why);
   }
 
   // A call that waits for a connection never tells why there is none, and it may wait for
-  // a certificate that will never be accepted. So it waits only after a try that did not.
+  // a certificate that will never be accepted. So it waits only after a try that did not, whose
+  // error `why_waited` gets.
   template <typename Request, typename Response>
   absl::Status Try(const Peer& peer, Method<Request, Response> method, const Request& request,
-                   Response* response, gpr_timespec deadline, IfDown if_down) {
+                   Response* response, gpr_timespec deadline, IfDown if_down,
+                   absl::Status* why_waited) {
     absl::Status status = CallOnce(peer, method, request, response, deadline, IfDown::kFail);
     if (if_down == IfDown::kFail) return status;
     ConnectionState state = client::StateOf(status);
@@ -238,6 +247,7 @@ class GrpcConnection final : public Connection {
     const bool is_final = state == ConnectionState::kMade || state == ConnectionState::kInsecure ||
                           (peer.security->is_tls && state == ConnectionState::kUnclear);
     if (is_final) return status;
+    *why_waited = std::move(status);
     return CallOnce(peer, method, request, response, deadline, IfDown::kWait);
   }
 

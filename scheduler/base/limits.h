@@ -119,6 +119,8 @@ inline constexpr absl::Duration kMaxStopWriteWait = absl::Seconds(5);
 // allowed.
 struct Limits {
   size_t max_job_bytes = kMaxJobBytes;
+  // Requests that have come in part or whole and were not yet looked at, of all connections.
+  size_t max_received_bytes = size_t{1} << 30;
   size_t max_mailbox_events = kMaxMailboxEvents;
   size_t max_mailbox_bytes = kMaxMailboxBytes;
   size_t max_turn_events = kMaxEventsPerTurn;
@@ -130,6 +132,8 @@ struct Limits {
   size_t max_pending_lists = kMaxPendingLists;
   // Payloads and definitions of one answer to ListJobs.
   size_t max_list_bytes = size_t{1} << 30;
+  // Answers to GetJob and ListJobs that have not been sent yet, together.
+  size_t max_answer_bytes = size_t{2} << 30;
   size_t max_streams = kMaxStreams;
   // Of one stream.
   size_t max_unsent_bytes = kMaxUnsentBytesPerWatcher;

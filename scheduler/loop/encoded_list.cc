@@ -17,4 +17,10 @@ void EncodedList::Add(storage::v1::JobRecord record) {
   scratch_.AppendToString(&pieces_.back());
 }
 
+size_t EncodedList::ByteSize() const {
+  size_t bytes = 0;
+  for (const std::string& piece : pieces_) bytes += piece.size();
+  return bytes;
+}
+
 }  // namespace belfry

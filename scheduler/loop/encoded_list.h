@@ -4,6 +4,7 @@
 // it is decoded; a list of many jobs that were all decoded at once took ten times its own size, and
 // freeing it took as long as reading it.
 
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,8 @@ class EncodedList {
  public:
   // Appends a job, as it was accepted.
   void Add(belfry::storage::v1::JobRecord record);
+
+  size_t ByteSize() const;
 
   // The encoding of a ListJobsResponse, in pieces of about kListPieceBytes.
   const std::vector<std::string>& pieces() const { return pieces_; }

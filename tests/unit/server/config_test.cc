@@ -69,6 +69,7 @@ TEST_CASE("flags are read with = and with a space") {
   CHECK(Parsed({"--max-unsynced=250ms"}).max_unsynced == absl::Milliseconds(250));
   CHECK(Parsed({"--disk-reserve-bytes=0"}).disk_reserve_bytes == 0U);
   CHECK(Parsed({"--disk-reserve-bytes=10737418240"}).disk_reserve_bytes == 10737418240U);
+  CHECK(Parsed({"--disk-reserve-bytes=10GiB"}).disk_reserve_bytes == 10737418240U);
   CHECK(Parsed({"--ports-file=/p"}).ports_file == "/p");
   CHECK(Parsed({"--max-list-bytes=1"}).limits.max_list_bytes == 1);
   CHECK(Parsed({"--max-list-bytes", "2147483647"}).limits.max_list_bytes == 2147483647);
@@ -169,7 +170,7 @@ TEST_CASE("what cannot be understood ends with the usage and exit code 2") {
       std::vector<std::string>{"--port="}, std::vector<std::string>{"--port"},
       std::vector<std::string>{"--log-as-json="}, std::vector<std::string>{"--log-level=loud"},
       std::vector<std::string>{"stray"}, std::vector<std::string>{"--max-unsynced=soon"},
-      std::vector<std::string>{"--disk-reserve-bytes=1GiB"},
+      std::vector<std::string>{"--disk-reserve-bytes=1GB"},
       std::vector<std::string>{"--disk-reserve-bytes=-1"},
       std::vector<std::string>{"--max-unsynced=0s"}, std::vector<std::string>{"--max-unsynced=2h"},
       std::vector<std::string>{"--log-as-json=maybe"});

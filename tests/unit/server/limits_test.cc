@@ -262,5 +262,73 @@ TEST_CASE("so many lists and deletes of many jobs may be under way") {
   CHECK(lists[0].get().ok());
 }
 
+// A call whose client takes no more than the head of its answer until Take.
+class UntakenGet {
+ public:
+  UntakenGet(RunningServer& server, const std::string& name) : stub_(server.NewStub()) {
+    LimitTime(&context_);
+    pb::GetJobRequest request;
+    request.set_name(name);
+    *request.mutable_metadata() = AppMetadata();
+    reader_ = stub_->PrepareAsyncGetJob(&context_, request, &queue_);
+    reader_->StartCall();
+    reader_->ReadInitialMetadata(this);
+    Wait();
+  }
+  ~UntakenGet() {
+    queue_.Shutdown();
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_.Next(&tag, &ok)) {
+    }
+  }
+
+  grpc::Status Take(pb::GetJobResponse* response) {
+    grpc::Status status;
+    reader_->Finish(response, &status, this);
+    Wait();
+    return status;
+  }
+
+ private:
+  void Wait() {
+    void* tag = nullptr;
+    bool ok = false;
+    REQUIRE(queue_.Next(&tag, &ok));
+  }
+
+  std::unique_ptr<pb::Scheduler::Stub> stub_;
+  grpc::ClientContext context_;
+  grpc::CompletionQueue queue_;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<pb::GetJobResponse>> reader_;
+};
+
+TEST_CASE("so many bytes of answers may wait for clients that do not take them") {
+  Limits limits;
+  limits.max_answer_bytes = size_t{20} << 20;
+  RunningServer server(limits);
+  pb::ScheduleJobRequest request = JobRequest("large", AppMetadata(), "1h");
+  // Far more than gRPC takes on its own, before the client asks for it.
+  const std::string payload(size_t{16} << 20, 'x');
+  request.mutable_job()->mutable_data()->set_value(payload);
+  REQUIRE(server.Schedule(request).ok());
+  REQUIRE(server.Schedule(JobRequest("small", AppMetadata(), "1h")).ok());
+  pb::GetJobResponse response;
+  {
+    UntakenGet untaken(server, "large");
+    CheckRefused(server.Get("large", AppMetadata(), &response), "--max-answer-bytes=20971520");
+    CheckRefused(server.List(AppMetadata()).first, "--max-answer-bytes=20971520");
+    CHECK(server.Get("small", AppMetadata(), &response).ok());
+    REQUIRE(untaken.Take(&response).ok());
+    CHECK((response.job().data().value() == payload));
+  }
+  // The client may know of the end before the server does.
+  const auto end = std::chrono::steady_clock::now() + kCallTimeout;
+  while (!server.Get("large", AppMetadata(), &response).ok()) {
+    REQUIRE(std::chrono::steady_clock::now() < end);
+  }
+  CHECK(server.List(AppMetadata()).first.ok());
+}
+
 }  // namespace
 }  // namespace belfry::server

@@ -108,6 +108,7 @@ class RunningServer {
           grpc::InsecureChannelCredentials()) const {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    arguments.SetMaxReceiveMessageSize(-1);
     return pb::Scheduler::NewStub(grpc::CreateCustomChannel(
         "127.0.0.1:" + std::to_string(grpc_->port()), credentials, arguments));
   }
