@@ -2,11 +2,14 @@
 
 import http.client
 import pathlib
+import time
 
 from driver.processes import Process, free_port, wait_until
 
 START_SECONDS = 30
 REQUEST_SECONDS = 10
+# From one connection's break to that of another of the same process.
+SETTLE_SECONDS = 0.2
 
 
 class Scheduler:
@@ -92,6 +95,18 @@ class Sidecar:
     def wait_until_ready(self):
         """Until the app's port is open and schedulers are known."""
         wait_until("the sidecar to be ready", START_SECONDS, lambda: self._answers("/v1.0/healthz"))
+
+    def wait_until_unconnected(self):
+        """Until it has noticed that its scheduler is gone: connections for calls and for triggers
+        break at the same moment, and it tells of the latter."""
+        wait_until("the sidecar to lose its scheduler", START_SECONDS, self._is_unconnected)
+        time.sleep(SETTLE_SECONDS)
+
+    def _is_unconnected(self):
+        self.process.require_alive()
+        changes = [line for line in self._log_path.read_text(encoding="utf-8").splitlines()
+                   if "streams to schedulers changed" in line]
+        return bool(changes) and changes[-1].endswith("open=0")
 
     def _answers(self, path):
         self.process.require_alive()

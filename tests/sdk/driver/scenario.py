@@ -145,6 +145,8 @@ class Scenario:
             lambda: len(self._program.arrivals(cases.TICKER.name)) >= 2,
         )
         self._scheduler.process.kill()
+        # A call that is under way when the connection breaks fails: nobody knows what became of it.
+        self._sidecar.wait_until_unconnected()
         called = self._program.send("schedule", job=self._job(cases.WHILE_DOWN))
         time.sleep(DOWN_SECONDS)
         self._scheduler.start()
