@@ -118,11 +118,11 @@ absl::StatusOr<BackupReport> MakeBackup(const RocksDbStore& store, const std::st
   RETURN_IF_ERROR(CheckTarget(target, store.path()));
   const fs::path partial = target.string() + ".partial";
   std::error_code error;
-  // Of a process that was killed in the middle.
-  fs::remove_all(partial, error);
-  if (error) {
-    return absl::ErrnoToStatus(error.value(),
-                               fmt::format("cannot remove \"{}\"", partial.string()));
+  // Never removed: it may be the rest of a backup, and it may be anything else.
+  if (fs::symlink_status(partial, error).type() != fs::file_type::not_found) {
+    return absl::FailedPreconditionError(
+        fmt::format("\"{}\" exists: if it is what a backup that was cut off has left, remove it",
+                    partial.string()));
   }
   Removal removal(partial);
   RETURN_IF_ERROR(store.Checkpoint(partial.string()));

@@ -25,8 +25,8 @@ struct BackupReport {
 //
 // `to` must not be there or be an empty directory, must not lie in the store's own directory, and
 // the directory above it must be there: InvalidArgument or FailedPrecondition. Until all is done
-// the copy is called "<to>.partial"; after an error neither is left. `is_cancelled` is asked all
-// the time; Cancelled if it says so. One call at a time.
+// the copy is called "<to>.partial", which must not be there either; after an error neither is
+// left. `is_cancelled` is asked all the time; Cancelled if it says so. One call at a time.
 absl::StatusOr<BackupReport> MakeBackup(const RocksDbStore& store, const std::string& to,
                                         const std::function<bool()>& is_cancelled);
 

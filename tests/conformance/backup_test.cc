@@ -184,9 +184,13 @@ TEST_CASE("a backup goes only where there is nothing, and leaves nothing behind"
   CHECK(absl::IsCancelled(MakeBackup(*store, temp / "given-up", [] { return true; }).status()));
   CHECK(Entries(temp.path()) == std::set<std::string>{"data", "file", "full"});
 
-  // An empty directory is fine, and so is what a killed process left.
+  // What may be left by a killed process may also be something else, such as a store.
   fs::create_directories(temp / "empty");
   fs::create_directories(temp / "empty.partial/x");
+  CHECK(Contains(refused(temp / "empty"), "empty.partial\" exists"));
+  CHECK(fs::exists(temp / "empty.partial/x"));
+  fs::remove_all(temp / "empty.partial");
+  // An empty directory is fine.
   RequireOk(MakeBackup(*store, temp / "empty/", Never).status());
   CHECK_FALSE(fs::exists(temp / "empty.partial"));
   RequireOk(VerifyStore(temp / "empty").status());
