@@ -24,6 +24,7 @@ namespace {
 absl::Status CannotWrite() { return absl::DataLossError("cannot write the output"); }
 
 absl::Status Backup(const AdminOptions& options, v1::Admin::Stub* stub, std::ostream& out) {
+  if (options.directory.empty()) return absl::InvalidArgumentError("--to: is empty");
   v1::BackupRequest request;
   // The scheduler has another working directory.
   request.set_directory(std::filesystem::absolute(options.directory).lexically_normal().string());

@@ -22,7 +22,7 @@ namespace {
 using Stream = grpc::ClientReaderWriter<v1::ImportRequest, v1::ImportResponse>;
 
 // Reads the next line without its end; nullopt at the end of the input.
-absl::StatusOr<std::optional<std::string>> ReadLine(std::istream& in) {
+absl::StatusOr<std::optional<std::string>> ReadLine(std::istream& in) try {
   std::streambuf* const buffer = in.rdbuf();
   constexpr auto kEnd = std::char_traits<char>::eof();
   std::string line;
@@ -36,6 +36,9 @@ absl::StatusOr<std::optional<std::string>> ReadLine(std::istream& in) {
                                           " bytes");
     }
   }
+} catch (const std::ios_base::failure& failure) {
+  // Of the buffer itself, whatever the stream's exceptions() say: a directory, a broken disk.
+  return absl::DataLossError(std::string("cannot read the input: ") + failure.what());
 }
 
 // What the scheduler says, and what is wrong with lines that it never sees.
