@@ -172,10 +172,7 @@ absl::Status AdminService::SendJobs(Call* call, const v1::JobFilter& filter,
 grpc::ServerWriteReactor<v1::ListJobsResponse>* AdminService::ListJobs(
     Call* call, const v1::ListJobsRequest* request) {
   const auto fill = [](StoredJob job, v1::ListJobsResponse* out) {
-    auto* named = out->mutable_job();
-    named->set_name(std::move(*job.record.mutable_name()));
-    *named->mutable_metadata() = std::move(*job.record.mutable_metadata());
-    *named->mutable_job() = std::move(*job.record.mutable_job());
+    ToNamedJob(std::move(job.record), out->mutable_job());
   };
   auto* const stream = new BlockingResponses<v1::ListJobsResponse>();
   Start(

@@ -119,10 +119,11 @@ absl::StatusOr<BackupReport> MakeBackup(const RocksDbStore& store, const std::st
   const fs::path partial = target.string() + ".partial";
   std::error_code error;
   // Never removed: it may be the rest of a backup, and it may be anything else.
-  if (fs::symlink_status(partial, error).type() != fs::file_type::not_found) {
-    return absl::FailedPreconditionError(
-        fmt::format("\"{}\" exists: if it is what a backup that was cut off has left, remove it",
-                    partial.string()));
+  if (fs::exists(fs::symlink_status(partial, error))) {
+    return absl::FailedPreconditionError(fmt::format(
+        "backup directory \"{}\": \"{}\" is there already; if a backup that was cut off "
+        "has left it, remove it",
+        target.string(), partial.string()));
   }
   Removal removal(partial);
   RETURN_IF_ERROR(store.Checkpoint(partial.string()));

@@ -3,16 +3,14 @@
 #include <utility>
 
 #include "scheduler/base/limits.h"
+#include "scheduler/store/record_codec.h"
 
 namespace belfry {
 
 void EncodedList::Add(storage::v1::JobRecord record) {
   // One message behind the other is the message that has the fields of both.
   scratch_.Clear();
-  dapr::proto::scheduler::v1::NamedJob* const named = scratch_.add_jobs();
-  named->set_name(std::move(*record.mutable_name()));
-  *named->mutable_metadata() = std::move(*record.mutable_metadata());
-  *named->mutable_job() = std::move(*record.mutable_job());
+  ToNamedJob(std::move(record), scratch_.add_jobs());
   if (pieces_.empty() || pieces_.back().size() >= kListPieceBytes) pieces_.emplace_back();
   scratch_.AppendToString(&pieces_.back());
 }

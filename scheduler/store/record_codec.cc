@@ -120,6 +120,12 @@ storage::v1::JobRecord MakeJobRecord(std::string_view name,
   return record;
 }
 
+void ToNamedJob(storage::v1::JobRecord record, dapr::proto::scheduler::v1::NamedJob* named) {
+  named->set_name(std::move(*record.mutable_name()));
+  *named->mutable_metadata() = std::move(*record.mutable_metadata());
+  *named->mutable_job() = std::move(*record.mutable_job());
+}
+
 absl::StatusOr<JobSpec> RestoreSpec(const storage::v1::JobRecord& record) {
   JobSpec spec;
   if (record.job().has_schedule()) {

@@ -50,6 +50,9 @@ storage::v1::JobRecord MakeJobRecord(std::string_view name,
                                      dapr::proto::scheduler::v1::JobMetadata metadata,
                                      dapr::proto::scheduler::v1::Job job, const JobSpec& spec);
 
+// What clients are shown of a stored job: all that they have submitted.
+void ToNamedJob(storage::v1::JobRecord record, dapr::proto::scheduler::v1::NamedJob* named);
+
 // The spec of a stored job: its texts are not resolved again, so they mean what they meant when
 // the job was accepted. DataLoss if its schedule does not parse.
 absl::StatusOr<JobSpec> RestoreSpec(const storage::v1::JobRecord& record);

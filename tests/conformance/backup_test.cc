@@ -187,7 +187,7 @@ TEST_CASE("a backup goes only where there is nothing, and leaves nothing behind"
   // What may be left by a killed process may also be something else, such as a store.
   fs::create_directories(temp / "empty");
   fs::create_directories(temp / "empty.partial/x");
-  CHECK(Contains(refused(temp / "empty"), "empty.partial\" exists"));
+  CHECK(Contains(refused(temp / "empty"), "empty.partial\" is there already"));
   CHECK(fs::exists(temp / "empty.partial/x"));
   fs::remove_all(temp / "empty.partial");
   // An empty directory is fine.

@@ -179,6 +179,20 @@ TEST_CASE("bad lines are told by number and field, and the others are imported")
   CHECK(Export(to) == line);
 }
 
+TEST_CASE("an input that cannot be read and a backup to nowhere are told, and change nothing") {
+  SchedulerProcess scheduler;
+  const TempDir dir;
+  const auto rule = GENERATE("fail", "skip", "replace");
+  const CommandResult imported =
+      Admin(scheduler, {"import", std::string("--on-conflict=") + rule, dir.path()});
+  CHECK(imported.exit_code == 1);
+  CHECK_THAT(imported.err, Catch::Contains("line 1: cannot read the input: "));
+  CHECK_THAT(imported.out, Catch::Contains(R"("stored":0)"));
+  const CommandResult backup = Admin(scheduler, {"admin", "backup", "--to", ""});
+  CHECK(backup.exit_code == 1);
+  CHECK_THAT(backup.err, Catch::Contains("--to: is empty"));
+}
+
 TEST_CASE("verifying finds a byte that was flipped in a backup") {
   SchedulerProcess scheduler;
   REQUIRE(SchedulerClient(scheduler.address()).Schedule("job", DueIn("24h")).ok());

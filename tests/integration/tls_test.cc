@@ -127,6 +127,10 @@ TEST_CASE("without CAs on the scheduler, clients need to trust it and nothing el
   CHECK(app.WaitForJobs(1));
   // Those of the system do not contain this one's authority.
   CheckFailsAtOnce(scheduler, {"--tls-server-name=localhost"}, "certificate verify failed");
+  // A call without TLS waits, as it does for a scheduler that is away, and then says why.
+  const CommandResult plain = Belfry(scheduler, {"--timeout=300ms"}, {"get", "j", "--app-id=app"});
+  CHECK(plain.exit_code == 1);
+  CHECK_THAT(plain.err, Catch::Contains("within 300ms: the scheduler hung up, it may want TLS"));
 }
 
 TEST_CASE("a sidecar with another app's certificate is refused, and told why") {
