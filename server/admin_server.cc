@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -14,6 +13,7 @@
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
 #include "scheduler/base/status_macros.h"
+#include "server/server_shutdown.h"
 
 namespace belfry::server {
 namespace {
@@ -98,7 +98,10 @@ AdminServer::AdminServer(std::unique_ptr<grpc::Server> server, std::string path)
     : server_(std::move(server)), path_(std::move(path)) {}
 
 void AdminServer::Shutdown(absl::Duration drain) {
-  server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(drain));
+  ShutDownServer(server_.get(), drain, [this](const sockaddr_storage& local) {
+    const auto& address = reinterpret_cast<const sockaddr_un&>(local);
+    return local.ss_family == AF_UNIX && path_ == address.sun_path;
+  });
   ::unlink(path_.c_str());
 }
 

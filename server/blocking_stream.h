@@ -78,6 +78,13 @@ class BlockingWriter : public Reactor, public ResponseWriter<Response> {
     // Not for each message: who has been waiting may as well write many.
     if (!is_writing_ || queued_bytes_ <= kMaxQueuedResponseBytes / 2) changed_.SignalAll();
   }
+  // A write whose bytes the client does not take ends only with its connection: the body must not
+  // wait for that.
+  void OnCancel() override {
+    MutexLock lock(&mutex_);
+    is_broken_ = true;
+    changed_.SignalAll();
+  }
   void OnDone() override { delete this; }
 
  private:
@@ -151,6 +158,14 @@ class BlockingStream final
     }
     if (read_bytes_ < kMaxQueuedRequestBytes) StartNextRead();
     arrived_.Signal();
+  }
+  void OnCancel() override {
+    {
+      MutexLock lock(&read_mutex_);
+      has_read_all_ = true;
+      arrived_.Signal();
+    }
+    Writer::OnCancel();
   }
 
  private:

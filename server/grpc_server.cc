@@ -1,7 +1,8 @@
 #include "server/grpc_server.h"
 
+#include <netinet/in.h>
+
 #include <algorithm>
-#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "grpcpp/server_builder.h"
 #include "server/broadcast_address.h"
 #include "server/limits.h"
+#include "server/server_shutdown.h"
 #include "spdlog/spdlog.h"
 
 namespace belfry::server {
@@ -103,7 +105,13 @@ GrpcServer::GrpcServer(std::shared_ptr<grpc::ServerCredentials> credentials,
     : credentials_(std::move(credentials)), server_(std::move(server)), port_(port) {}
 
 void GrpcServer::Shutdown(absl::Duration drain) {
-  server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(drain));
+  ShutDownServer(server_.get(), drain, [this](const sockaddr_storage& local) {
+    if (local.ss_family == AF_INET) {
+      return ntohs(reinterpret_cast<const sockaddr_in&>(local).sin_port) == port_;
+    }
+    return local.ss_family == AF_INET6 &&
+           ntohs(reinterpret_cast<const sockaddr_in6&>(local).sin6_port) == port_;
+  });
 }
 
 }  // namespace belfry::server

@@ -34,6 +34,8 @@ inline constexpr absl::Duration kMaxImportWait = absl::Seconds(30);
 // At a stop every call is answered at once; this is how long the answers may take to reach their
 // callers. Idle clients that do not listen are waited for as long, so it is short.
 inline constexpr absl::Duration kDrainTimeout = absl::Seconds(1);
+// What cancelled calls have until their connections are broken off.
+inline constexpr absl::Duration kCancelTimeout = absl::Milliseconds(500);
 // Longest time from a signal to the end of the process; a store that hangs ends it this way.
 inline constexpr absl::Duration kStopTimeout = absl::Seconds(10);
 

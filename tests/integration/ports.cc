@@ -2,10 +2,12 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/json/parse.hpp>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <random>
+#include <vector>
 
 namespace belfry::integration {
 namespace {
@@ -22,13 +24,27 @@ bool IsFree(uint16_t port) {
   return !error;
 }
 
+// Takes the port's name in the system's abstract socket namespace for as long as this process
+// lives; false if a test has it. The SDK tests' driver uses the same names.
+bool Hold(uint16_t port) {
+  static boost::asio::io_context context;
+  static std::vector<boost::asio::local::stream_protocol::socket> held;
+  boost::asio::local::stream_protocol::socket holder(context);
+  holder.open();
+  boost::system::error_code error;
+  holder.bind(std::string(1, '\0') + "belfry-test-port-" + std::to_string(port), error);
+  if (error) return false;
+  held.push_back(std::move(holder));
+  return true;
+}
+
 }  // namespace
 
 uint16_t FreePort() {
   static std::mt19937 random{std::random_device{}()};
   std::uniform_int_distribution<uint16_t> draw(kFirstPort, kLastPort);
   for (int i = 0; i < kMaxTries; ++i) {
-    if (const uint16_t port = draw(random); IsFree(port)) return port;
+    if (const uint16_t port = draw(random); Hold(port) && IsFree(port)) return port;
   }
   FAIL("no free port found");
   return 0;

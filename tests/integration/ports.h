@@ -11,7 +11,8 @@ namespace belfry::integration {
 
 // A port of 127.0.0.1 that nobody uses now, for what must be known before it is there or come back
 // to the same place. It lies outside the range from which the system takes ports for connections,
-// so that none of those can sit on it meanwhile.
+// so that none of those can sit on it meanwhile, and no other test is given it while this process
+// lives.
 uint16_t FreePort();
 
 std::string LoopbackAddress(uint16_t port);

@@ -13,6 +13,10 @@ import time
 FIRST_PORT = 20000
 LAST_PORT = 32000
 PORT_TRIES = 100
+# Held for as long as this process lives: the names, in the system's abstract socket namespace, of
+# the ports it was given. Tests of C++ hold theirs by the same names.
+PORT_NAME = "\0belfry-test-port-{}"
+_held_ports = []
 
 STOP_SECONDS = 15
 POLL_SECONDS = 0.02
@@ -38,16 +42,33 @@ def wait_until(what, seconds, check):
 
 
 def free_port():
-    """A port that nobody uses now, for what must be known before it is there, or come back."""
+    """A port that nobody uses now nor is given by another test while this process lives, for what
+    must be known before it is there, or come back."""
     for _ in range(PORT_TRIES):
         port = random.randint(FIRST_PORT, LAST_PORT)
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            try:
-                probe.bind(("::", port))
-            except OSError:
-                continue
+        if _hold(port) and _is_free(port):
             return port
     raise Failure("found no free port")
+
+
+def _hold(port):
+    holder = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        holder.bind(PORT_NAME.format(port))
+    except OSError:
+        holder.close()
+        return False
+    _held_ports.append(holder)
+    return True
+
+
+def _is_free(port):
+    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind(("::", port))
+        except OSError:
+            return False
+        return True
 
 
 def tail(path):

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
@@ -10,6 +11,8 @@
 
 #include "scheduler/store/quarantine.h"
 #include "server/admin_server.h"
+#include "server/limits.h"
+#include "tests/support/mute_client.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/server/running_server.h"
 
@@ -370,6 +373,28 @@ TEST_CASE("a client that takes nothing loses its export, and a stop ends it at o
   while (reader->Read(&response)) ++taken;
   CHECK_FALSE(reader->Finish().ok());
   CHECK(taken < 64);
+}
+
+TEST_CASE("clients that never take anything leave their places to others") {
+  RunningAdmin admin(absl::Seconds(1));
+  for (int i = 0; i < 8; ++i) {
+    pb::ScheduleJobRequest request = JobRequest("job-" + std::to_string(i), AppMetadata(), "24h");
+    request.mutable_job()->mutable_data()->set_value(std::string(1 << 20, 'x'));
+    REQUIRE(admin.scheduler().Schedule(request).ok());
+  }
+  MuteClient mute = MuteClient::ToSocket(admin.socket());
+  for (int i = 0; i < 2 * kMaxAdminCalls; ++i) {
+    mute.Call("/belfry.v1.Admin/Export", v1::ExportRequest());
+  }
+  const auto comes = [&admin](grpc::StatusCode code) {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (std::chrono::steady_clock::now() < limit) {
+      if (admin.Export().first.error_code() == code) return true;
+    }
+    return false;
+  };
+  REQUIRE(comes(grpc::StatusCode::RESOURCE_EXHAUSTED));
+  CHECK(comes(grpc::StatusCode::OK));
 }
 
 TEST_CASE("the socket is for the owner only, and gone after the end") {
