@@ -28,7 +28,7 @@ absl::StatusOr<std::unique_ptr<Certificates>> Certificates::Load(tls::KeyFiles f
 }
 
 std::shared_ptr<grpc::ServerCredentials> Certificates::NewCredentials() {
-  return ReloadingTlsCredentials(&source_);
+  return ReloadingTlsCredentials(&source_, clock_);
 }
 
 void Certificates::Refresh() {

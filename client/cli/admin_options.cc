@@ -39,7 +39,6 @@ void AdminParser::AddFilter(CLI::App* app, bool with_target) {
 void AdminParser::AddTo(CLI::App* app) {
   CLI::App* admin = app->add_subcommand("admin", "Back up, verify and look into a scheduler");
   admin->require_subcommand(1);
-  admin_ = admin;
   CLI::App* backup = admin->add_subcommand("backup", "Copy the store while the scheduler works");
   backup->add_option("--to", options_.directory, "Directory to make, on the scheduler's machine")
       ->required();
@@ -74,13 +73,18 @@ absl::Status AdminParser::Finish(const CLI::App* command, AdminOptions* options)
       {quarantine_, AdminCommand::kQuarantine}, {list_, AdminCommand::kList},
       {export_, AdminCommand::kExport},         {import_, AdminCommand::kImport},
   };
-  if (command == admin_) command = command->get_subcommands().front();
   *options = options_;
   options->command = commands.at(command);
   if (!absl::ParseDuration(timeout_, &options->timeout) ||
       options->timeout <= absl::ZeroDuration() || options->timeout == absl::InfiniteDuration()) {
     return absl::InvalidArgumentError("--timeout \"" + timeout_ +
                                       "\": not a duration such as 90s or 1m30s");
+  }
+  for (const char* option : {"--namespace", "--app-id", "--actor-type"}) {
+    const CLI::Option* const given = command->get_option_no_throw(option);
+    if (given != nullptr && given->count() > 0 && given->as<std::string>().empty()) {
+      return absl::InvalidArgumentError(std::string(option) + " \"\": must not be empty");
+    }
   }
   options->filter.set_namespace_(ns_);
   if (!app_id_.empty()) options->filter.set_app_id(app_id_);

@@ -37,8 +37,8 @@ class AdminParser {
   // Adds the commands to `app`. This object must outlive it.
   void AddTo(CLI::App* app);
 
-  // What was given with `command`, which is one of those that were added. InvalidArgument, naming
-  // the option, if a value is wrong.
+  // What was given with `command`, one of those that were added, or of admin's. InvalidArgument,
+  // naming the option, if a value is wrong.
   absl::Status Finish(const CLI::App* command, AdminOptions* options) const;
 
  private:
@@ -51,7 +51,6 @@ class AdminParser {
   std::string on_conflict_ = "fail";
   bool dry_run_ = false;
 
-  const CLI::App* admin_ = nullptr;
   const CLI::App* backup_ = nullptr;
   const CLI::App* verify_ = nullptr;
   const CLI::App* quarantine_ = nullptr;

@@ -167,14 +167,15 @@ void FillNext(const CLI::App& app, const RawOptions& raw, NextOptions* next) {
   next->count = IfGiven(app, "--count", raw.next_count);
 }
 
-// Empty if there is an empty address among them.
-std::vector<std::string> SplitAddresses(const std::string& text) {
+absl::StatusOr<std::vector<std::string>> SplitAddresses(const std::string& text) {
   std::vector<std::string> addresses;
   size_t begin = 0;
   while (begin <= text.size()) {
     const size_t end = std::min(text.find(',', begin), text.size());
-    if (end == begin) return {};
     addresses.push_back(text.substr(begin, end - begin));
+    if (absl::Status status = CheckAddress(addresses.back()); !status.ok()) {
+      return absl::InvalidArgumentError("--address " + std::string(status.message()));
+    }
     begin = end + 1;
   }
   return addresses;
@@ -197,10 +198,9 @@ absl::Status Complete(const CLI::App& command, const RawOptions& raw, CommandLin
   if (line->client.app_id.empty()) {
     return absl::InvalidArgumentError("--app-id or APP_ID is required");
   }
-  line->client.addresses = SplitAddresses(raw.addresses);
-  if (line->client.addresses.empty()) {
-    return Invalid("--address", raw.addresses, "not host:port[,host:port...]");
-  }
+  auto addresses = SplitAddresses(raw.addresses);
+  if (!addresses.ok()) return addresses.status();
+  line->client.addresses = *std::move(addresses);
   auto timeout = ParseDuration("--timeout", raw.timeout);
   if (!timeout.ok()) return timeout.status();
   line->client.call_timeout = *timeout;
@@ -210,26 +210,56 @@ absl::Status Complete(const CLI::App& command, const RawOptions& raw, CommandLin
   return absl::OkStatus();
 }
 
+// Whether an option stands among arguments, whatever the environment says.
+bool IsWritten(const std::string& option, std::vector<std::string>::const_iterator begin,
+               std::vector<std::string>::const_iterator end) {
+  return std::any_of(begin, end, [&option](const std::string& argument) {
+    return argument == option || argument.starts_with(option + "=");
+  });
+}
+
+// Options common to all commands say whose jobs are meant, or where a scheduler is. Those commands
+// that ask across all apps have some of the same name and others not at all; none may be ignored.
+absl::Status CheckAdminOptions(const std::vector<std::string>& arguments, const CLI::App& command,
+                               bool has_tls) {
+  const auto name = std::find(arguments.begin(), arguments.end(), command.get_name());
+  for (const std::string option : {"--namespace", "--app-id"}) {
+    const bool is_its_own = command.get_option_no_throw(option) != nullptr;
+    if (!is_its_own && IsWritten(option, arguments.begin(), arguments.end())) {
+      return absl::InvalidArgumentError(option + " is no option of " + command.get_name() +
+                                        ", see its --help");
+    }
+    if (is_its_own && IsWritten(option, arguments.begin(), name)) {
+      return absl::InvalidArgumentError(option + " must stand behind " + command.get_name() +
+                                        ", see its --help");
+    }
+  }
+  if (!has_tls && IsWritten("--address", arguments.begin(), arguments.end())) {
+    return absl::InvalidArgumentError(
+        "--address needs the options for TLS; without, it is --admin-socket or --data-dir, on the "
+        "scheduler's machine");
+  }
+  if (has_tls && IsWritten("--admin-socket", arguments.begin(), arguments.end())) {
+    return absl::InvalidArgumentError("--admin-socket is not used with the options for TLS");
+  }
+  return absl::OkStatus();
+}
+
 // As Complete, for what is asked across all apps. With TLS it goes where the other commands go: a
 // certificate says who calls.
-absl::Status CompleteAdmin(const std::vector<std::string>& arguments, const RawOptions& raw,
-                           CommandLine* line) {
-  // There it is the option of all commands, which says whose jobs they are.
-  const auto command = std::find(arguments.begin(), arguments.end(), line->command_name);
-  const auto is_namespace = [](const std::string& argument) {
-    return argument == "--namespace" || argument.starts_with("--namespace=");
-  };
-  if (std::any_of(arguments.begin(), command, is_namespace)) {
-    return absl::InvalidArgumentError("--namespace must stand behind the command, see its --help");
-  }
+absl::Status CompleteAdmin(const std::vector<std::string>& arguments, const CLI::App& command,
+                           const RawOptions& raw, CommandLine* line) {
   if (absl::Status status = FillTls(raw.tls, &line->client); !status.ok()) return status;
-  if (!line->client.tls.has_value()) return absl::OkStatus();
-  const std::vector<std::string> addresses = SplitAddresses(raw.addresses);
-  if (addresses.size() != 1) {
-    return Invalid("--address", raw.addresses, "not one host:port");
+  const bool has_tls = line->client.tls.has_value();
+  absl::Status status = CheckAdminOptions(arguments, command, has_tls);
+  if (!status.ok() || !has_tls) return status;
+  const auto addresses = SplitAddresses(raw.addresses);
+  if (!addresses.ok()) return addresses.status();
+  if (addresses->size() != 1) {
+    return Invalid("--address", raw.addresses, "one is needed: that of the scheduler meant");
   }
   line->admin.tls = line->client.tls;
-  line->admin.address = addresses.front();
+  line->admin.address = addresses->front();
   return absl::OkStatus();
 }
 
@@ -247,6 +277,14 @@ std::vector<std::string> SplitEmptyValues(const std::vector<std::string>& argume
     }
   }
   return split;
+}
+
+// CLI11 says of an unknown command only that there must be one.
+std::string WhatIsWrong(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> remaining = app.remaining(/*recurse=*/true);
+  const bool lacks_command = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  if (!lacks_command || remaining.empty()) return error.what();
+  return "no such command: " + remaining.front();
 }
 
 }  // namespace
@@ -292,7 +330,7 @@ std::optional<CommandLine> ParseCommandLine(const std::vector<std::string>& argu
   } catch (const CLI::ParseError& error) {
     const bool is_answer = error.get_exit_code() == 0;  // help and version
     if (is_answer) app.exit(error, out, err);
-    if (!is_answer) err << "belfry: usage: " << error.what() << "\n";
+    if (!is_answer) err << "belfry: usage: " << WhatIsWrong(app, error) << "\n";
     *exit_code = is_answer ? kExitOk : kExitUsage;
     return std::nullopt;
   }
@@ -300,10 +338,13 @@ std::optional<CommandLine> ParseCommandLine(const std::vector<std::string>& argu
   const auto it = commands.find(command);
   line.command = it != commands.end() ? it->second : Command::kAdmin;
   line.command_name = command->get_name();
-  absl::Status status = line.command == Command::kAdmin ? admin.Finish(command, &line.admin)
-                                                        : Complete(*command, raw, &line);
-  if (status.ok() && line.command == Command::kAdmin) {
-    status = CompleteAdmin(arguments, raw, &line);
+  absl::Status status;
+  if (line.command == Command::kAdmin) {
+    if (!command->get_subcommands().empty()) command = command->get_subcommands().front();
+    status = admin.Finish(command, &line.admin);
+    if (status.ok()) status = CompleteAdmin(arguments, *command, raw, &line);
+  } else {
+    status = Complete(*command, raw, &line);
   }
   if (!status.ok()) {
     err << "belfry: " << line.command_name << ": " << std::string(status.message()) << "\n";

@@ -17,6 +17,26 @@ namespace {
 
 void Drop(gpr_log_func_args*) {}
 
+int Run(const belfry::CommandLine& line) {
+  switch (line.command) {
+    case belfry::Command::kNext: {
+      belfry::SystemClock clock;  // from next.h: only that part may look into the scheduler
+      return belfry::RunNext(line.next, clock, std::cout, std::cerr);
+    }
+    case belfry::Command::kWatch:
+      return belfry::RunWatch(line, std::cout, std::cerr);
+    case belfry::Command::kAdmin:
+      if (line.admin.command == belfry::AdminCommand::kVerify) {
+        return belfry::RunVerify(line.admin.directory, std::cout, std::cerr);
+      }
+      return belfry::RunAdmin(line.admin, std::cin, std::cout, std::cerr);
+    default:
+      break;
+  }
+  belfry::Client client(line.client);
+  return belfry::RunCall(line, &client, std::cout, std::cerr);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -26,19 +46,9 @@ int main(int argc, char** argv) {
   const auto line = belfry::ParseCommandLine(std::vector<std::string>(argv + 1, argv + argc),
                                              std::cout, std::cerr, &exit_code);
   if (!line.has_value()) return exit_code;
-  if (line->command == belfry::Command::kNext) {
-    belfry::SystemClock clock;  // from next.h: only that part may look into the scheduler
-    return belfry::RunNext(line->next, clock, std::cout, std::cerr);
-  }
-  if (line->command == belfry::Command::kWatch) {
-    return belfry::RunWatch(*line, std::cout, std::cerr);
-  }
-  if (line->command == belfry::Command::kAdmin) {
-    if (line->admin.command == belfry::AdminCommand::kVerify) {
-      return belfry::RunVerify(line->admin.directory, std::cout, std::cerr);
-    }
-    return belfry::RunAdmin(line->admin, std::cin, std::cout, std::cerr);
-  }
-  belfry::Client client(line->client);
-  return belfry::RunCall(*line, &client, std::cout, std::cerr);
+  exit_code = Run(*line);
+  std::cout.flush();
+  if (std::cout || exit_code != belfry::kExitOk) return exit_code;
+  std::cerr << "belfry: " << line->command_name << ": the output cannot be written\n";
+  return belfry::kExitFailed;
 }

@@ -30,11 +30,12 @@ class Printer {
       if (line_.count.has_value() && printed_ == *line_.count) return;
       ++printed_;
       out_ << TriggerLine(trigger) << std::endl;
+      // What could not be printed was not handled; somebody else may do better.
+      if (!out_) return Quit();
     }
     done(line_.answer_failed ? TriggerResult::kFailed : TriggerResult::kSuccess);
     std::lock_guard lock(mutex_);
-    // Wakes the wait below; SIGTERM means the same to it.
-    if (++answered_ == line_.count) kill(getpid(), SIGTERM);
+    if (++answered_ == line_.count) Quit();
   }
 
   // The same trouble again and again, on several streams, is told once until a stream opens.
@@ -52,6 +53,9 @@ class Printer {
   }
 
  private:
+  // Wakes the wait below; SIGTERM means the same to it.
+  static void Quit() { kill(getpid(), SIGTERM); }
+
   const CommandLine& line_;
 
   std::mutex mutex_;

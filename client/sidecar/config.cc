@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "belfry/client.h"
 #include "client/sidecar/config_flags.h"
 #include "client/sidecar/config_limits.h"
 #include "client/sidecar/config_values.h"
@@ -165,6 +166,11 @@ std::string CheckScheduler(const RawFlags& raw, bool addresses_given, Config* co
   config->scheduler_addresses = addresses_given
                                     ? SplitLists(raw.scheduler_addresses)
                                     : SplitLists({Env("DAPR_SCHEDULER_HOST_ADDRESS_DNS_A")});
+  for (const std::string& address : config->scheduler_addresses) {
+    if (const absl::Status status = CheckAddress(address); !status.ok()) {
+      return fmt::format("--scheduler-host-address {}", std::string(status.message()));
+    }
+  }
   if (raw.scheduler_job_streams < 1) {
     return fmt::format("--scheduler-job-streams {}: must be at least 1", raw.scheduler_job_streams);
   }

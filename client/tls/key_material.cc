@@ -152,4 +152,11 @@ absl::StatusOr<KeyMaterial> ReadKeyMaterial(const KeyFiles& files) {
   return material;
 }
 
+absl::StatusOr<absl::Time> ExpiryOf(const std::string& pem) {
+  const ErrorQueue errors;
+  const auto certificates = ParseCertificates("certificate", pem);
+  if (!certificates.ok()) return certificates.status();
+  return NotAfter(*certificates->front());
+}
+
 }  // namespace belfry::tls

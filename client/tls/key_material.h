@@ -43,4 +43,8 @@ struct KeyMaterial {
 // a certificate is valid at present is not looked at: peers do that, by their clocks. Any thread.
 absl::StatusOr<KeyMaterial> ReadKeyMaterial(const KeyFiles& files);
 
+// Until when the first certificate of a PEM text is valid; InvalidArgument if there is none. Any
+// thread.
+absl::StatusOr<absl::Time> ExpiryOf(const std::string& pem);
+
 }  // namespace belfry::tls

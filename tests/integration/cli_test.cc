@@ -134,6 +134,34 @@ TEST_CASE("belfry watch prints and answers triggers") {
   CHECK(ReadFile(dir / "err") == "");
 }
 
+// With an output that takes nothing.
+CommandResult RunWithFullOutput(const std::vector<std::string>& arguments) {
+  const TempDir dir;
+  Process process({"belfry", arguments, {}, "/dev/full", dir / "err"});
+  const std::optional<int> exit_code = process.Wait();
+  REQUIRE(exit_code.has_value());
+  return {*exit_code, "", ReadFile(dir / "err")};
+}
+
+TEST_CASE("belfry fails if it cannot print, and answers no trigger that it did not print") {
+  const Cli cli;
+  const TempDir dir;
+  SchedulerClient client(cli.scheduler.address());
+  REQUIRE(client.Schedule("job", DueIn("1h"), AppMetadata("shop")).ok());
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"list"}, {"get", "job"}, {"next", "@daily"}}) {
+    std::vector<std::string> arguments = cli.Common();
+    arguments.insert(arguments.end(), command.begin(), command.end());
+    CheckFails(RunWithFullOutput(arguments), 1, command.front() + ": the output cannot be written");
+  }
+  REQUIRE(client.Schedule("due", DueIn("0s"), AppMetadata("shop")).ok());
+  std::vector<std::string> watch = cli.Common();
+  watch.push_back("watch");
+  CheckFails(RunWithFullOutput(watch), 1, "watch: the output cannot be written");
+  CHECK(client.Has("due", AppMetadata("shop")));
+  CheckPrints(cli.Run({"watch", "--count=1"}), "{\"name\":\"due\"}\n");
+}
+
 CommandResult Next(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), {"next", "--from", "2024-02-28T23:59:00Z"});
   return RunCommand("belfry", arguments);

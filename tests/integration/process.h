@@ -64,7 +64,7 @@ struct CommandResult {
 CommandResult RunCommand(const std::string& program, const std::vector<std::string>& arguments,
                          const std::map<std::string, std::string>& environment = {});
 
-// The content of a file; empty if there is none.
+// The content of a file; empty if there is none, or it is none of the disk's.
 std::string ReadFile(const std::string& path);
 
 }  // namespace belfry::integration

@@ -18,6 +18,12 @@
 
 namespace belfry {
 
+// Whether this is the address of a scheduler: host:port with a port of 1 to 65535, where an IPv6
+// address stands in brackets, or a name with a scheme that gRPC knows, such as dns:///host:port or
+// unix:/path. InvalidArgument, with the address, if not; whether it leads anywhere is found out by
+// calls. Any thread.
+absl::Status CheckAddress(const std::string& address);
+
 // Whose jobs a client works with. Ordinary value semantics.
 struct ClientOptions {
   // host:port of one or more schedulers; requests go to them in turn.

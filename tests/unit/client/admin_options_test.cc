@@ -6,6 +6,9 @@
 #include <cstdlib>
 #include <optional>
 #include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "client/cli/command_line.h"
 
@@ -51,19 +54,40 @@ TEST_CASE("the commands of an administrator need no app id") {
 }
 
 TEST_CASE("without TLS the commands of an administrator go to a socket") {
-  CHECK_FALSE(Options({"admin", "quarantine", "--address=h:1"}).tls.has_value());
+  CHECK_FALSE(Options({"admin", "quarantine"}).tls.has_value());
   const Parsed parsed({"--tls-cert-file=/absent", "--tls-key-file=/absent", "export"});
   CHECK_FALSE(parsed.line.has_value());
   CHECK_THAT(parsed.err.str(), Catch::Contains("/absent"));
 }
 
-TEST_CASE("a namespace before the command is not what is exported") {
-  std::ostringstream out;
-  std::ostringstream err;
-  int exit_code = 0;
-  CHECK_FALSE(ParseCommandLine({"--namespace", "a", "export"}, out, err, &exit_code).has_value());
-  CHECK(exit_code == kExitUsage);
-  CHECK_THAT(err.str(), Catch::Contains("--namespace must stand behind the command"));
+TEST_CASE("no option that an administrator gives is ignored") {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"--namespace", "a", "export"}, "--namespace must stand behind export"},
+      {{"admin", "--namespace=a", "list"}, "--namespace must stand behind list"},
+      {{"--app-id=a", "admin", "list"}, "--app-id must stand behind list"},
+      {{"admin", "backup", "--to=/b", "--namespace=a"}, "--namespace is no option of backup"},
+      {{"import", "--namespace", "a"}, "--namespace is no option of import"},
+      {{"--namespace", "a", "import"}, "--namespace is no option of import"},
+      {{"export", "--app-id", "a"}, "--app-id is no option of export"},
+      {{"export", "--namespace="}, "--namespace \"\": must not be empty"},
+      {{"admin", "list", "--namespace=a", "--app-id="}, "--app-id \"\": must not be empty"},
+      {{"admin", "quarantine", "--address=h:1"}, "--address needs the options for TLS"},
+      {{"--tls-server-name=x", "export", "--admin-socket=/s"}, "--admin-socket is not used"},
+  };
+  for (const auto& [arguments, message] : cases) {
+    const Parsed parsed(arguments);
+    INFO(arguments.front());
+    CHECK_FALSE(parsed.line.has_value());
+    CHECK(parsed.exit_code == kExitUsage);
+    CHECK_THAT(parsed.err.str(), Catch::Contains(message));
+  }
+}
+
+TEST_CASE("an address in the environment is that of other commands, unless there is TLS") {
+  setenv("BELFRY_ADDRESS", "h:1", 1);
+  const Parsed parsed({"export"});
+  unsetenv("BELFRY_ADDRESS");
+  CHECK(parsed.line.has_value());
 }
 
 TEST_CASE("lists and exports are of all namespaces unless one is named") {

@@ -109,7 +109,8 @@ TEST_CASE("Options may stand on either side of the command and come from the env
 
 TEST_CASE("Command lines that are wrong") {
   CheckUsageError({}, "subcommand");
-  CheckUsageError({"frobnicate"}, "subcommand");
+  CheckUsageError({"frobnicate"}, "no such command: frobnicate");
+  CheckUsageError({"admin", "frobnicate"}, "no such command: frobnicate");
   CheckUsageError({"list"}, "--app-id");
   CheckUsageError({"get", "--app-id", "a"}, "NAME");
   CheckUsageError({"get", "x", "y", "--app-id", "a"}, "y");
@@ -123,6 +124,23 @@ TEST_CASE("Command lines that are wrong") {
   CheckUsageError({"schedule", "x", "--app-id", "a", "--failure-policy", "hope"}, "hope");
   CheckUsageError({"schedule", "x", "--app-id", "a", "--failure-max-retries", "1"}, "constant");
   CheckUsageError({"watch", "--app-id", "a", "--count", "0"}, "--count");
+}
+
+TEST_CASE("Addresses of schedulers have a host and a port, or a scheme of gRPC's") {
+  for (const char* address : {"a:1", "127.0.0.1:65535", "[::1]:50006", "a.b-c_d:50006", "dns:50006",
+                              "dns:///a:1", "unix:/s", "unix:s", "ipv4:127.0.0.1:1,127.0.0.2:1"}) {
+    INFO(address);
+    CHECK(CheckAddress(address).ok());
+  }
+  for (const std::string address :
+       {"", "a", "a:", "a:0", "a:65536", "a:115542", "a:1x", "a:-1", "a:+1", "a: 1", ":50006",
+        "::1", "::1:50006", "[]:1", "[::1]", "[::1]:"}) {
+    INFO(address);
+    CHECK_THAT(std::string(CheckAddress(address).message()),
+               Catch::StartsWith("\"" + address + "\""));
+    CheckUsageError({"list", "--app-id", "a", "--address", address},
+                    "--address \"" + address + "\"");
+  }
 }
 
 TEST_CASE("TLS is on if a file or a name is given, and the files must be there") {

@@ -103,10 +103,9 @@ class RunningServer {
   ServerMetrics& metrics() { return metrics_; }
 
   // On a connection of its own.
-  std::unique_ptr<pb::Scheduler::Stub> NewStub(
-      const std::shared_ptr<grpc::ChannelCredentials>& credentials =
-          grpc::InsecureChannelCredentials()) const {
-    grpc::ChannelArguments arguments;
+  std::unique_ptr<pb::Scheduler::Stub> NewStub(const std::shared_ptr<grpc::ChannelCredentials>&
+                                                   credentials = grpc::InsecureChannelCredentials(),
+                                               grpc::ChannelArguments arguments = {}) const {
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     arguments.SetMaxReceiveMessageSize(-1);
     return pb::Scheduler::NewStub(grpc::CreateCustomChannel(

@@ -3,13 +3,16 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <catch2/catch.hpp>
 
+#include "grpc/grpc_security.h"
 #include "grpc/grpc_security_constants.h"
 #include "grpcpp/security/credentials.h"
 #include "server/certificates.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_ca.h"
 #include "tests/unit/server/running_server.h"
@@ -66,6 +69,7 @@ class TlsServer {
   RunningServer& server() { return server_; }
   TestCa& ca() { return ca_; }
   const TestCa::Files& files() const { return files_; }
+  FakeClock& clock() { return clock_; }
   Certificates& certificates() { return *certificates_; }
 
  private:
@@ -78,10 +82,32 @@ class TlsServer {
 
   TempDir dir_;
   TestCa ca_;
-  SystemClock clock_;
+  FakeClock clock_{absl::Now()};
   const TestCa::Files files_;
   const std::unique_ptr<Certificates> certificates_;
   RunningServer server_;
+};
+
+// The sessions of a client that resumes them.
+class SessionCache {
+ public:
+  SessionCache() : cache_(grpc_ssl_session_cache_create_lru(4)) {}
+  ~SessionCache() { grpc_ssl_session_cache_destroy(cache_); }
+  SessionCache(const SessionCache&) = delete;
+  SessionCache& operator=(const SessionCache&) = delete;
+
+  grpc::ChannelArguments arguments() const {
+    const grpc_arg argument = grpc_ssl_session_cache_create_channel_arg(cache_);
+    grpc::ChannelArguments arguments;
+    arguments.SetPointerWithVtable(argument.key, argument.value.pointer.p,
+                                   argument.value.pointer.vtable);
+    // Sessions are kept by the name of the server.
+    arguments.SetSslTargetNameOverride("localhost");
+    return arguments;
+  }
+
+ private:
+  grpc_ssl_session_cache* const cache_;
 };
 
 // What becomes of a watcher's first message.
@@ -133,8 +159,9 @@ void CheckAllRefused(const std::vector<grpc::Status>& statuses, grpc::StatusCode
 }
 
 bool WatchesHosts(const RunningServer& server,
-                  const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
-  const auto stub = server.NewStub(credentials);
+                  const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+                  const grpc::ChannelArguments& arguments = {}) {
+  const auto stub = server.NewStub(credentials, arguments);
   grpc::ClientContext context;
   LimitTime(&context);
   const auto reader = stub->WatchHosts(&context, {});
@@ -224,6 +251,35 @@ TEST_CASE("no connection without a valid certificate of the right authority") {
     CHECK_FALSE(WatchesHosts(tls.server(), client));
   }
   CHECK(WatchesHosts(tls.server(), tls.Client({.names = kApp})));
+}
+
+TEST_CASE("a resumed session is worth no more than its certificate") {
+  TlsServer tls;
+  SessionCache cache;
+  const auto client = tls.Client({.names = kApp, .not_after = std::chrono::hours(1)});
+  const auto list = [&] {
+    const auto stub = tls.server().NewStub(client, cache.arguments());
+    grpc::ClientContext context;
+    LimitTime(&context);
+    pb::ListJobsRequest request;
+    *request.mutable_metadata() = AppMetadata();
+    pb::ListJobsResponse response;
+    const grpc::Status status = stub->ListJobs(&context, request, &response);
+    const auto reused =
+        context.auth_context()->FindPropertyValues(GRPC_SSL_SESSION_REUSED_PROPERTY);
+    REQUIRE(reused.size() == 1);
+    return std::pair{status, reused[0] == "true"};
+  };
+  CHECK(list().first.ok());
+  const auto [status, reused] = list();
+  CHECK(reused);
+  CHECK(status.ok());
+  tls.clock().Advance(absl::Hours(2));
+  const auto [later, still_reused] = list();
+  CHECK(still_reused);
+  CHECK(later.error_code() == grpc::StatusCode::UNAUTHENTICATED);
+  CHECK_THAT(later.error_message(), Catch::Contains("expired"));
+  CHECK_FALSE(WatchesHosts(tls.server(), client, cache.arguments()));
 }
 
 TEST_CASE("without CAs clients need no certificate, and one that they have does not matter") {
