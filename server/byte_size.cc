@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <utility>
 
 #include "fmt/format.h"
@@ -9,8 +10,18 @@
 namespace belfry::server {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, uint64_t>, 3> kUnits = {
-    {{"GiB", uint64_t{1} << 30}, {"MiB", uint64_t{1} << 20}, {"KiB", uint64_t{1} << 10}}};
+// Those that sizes are written with come first, largest first.
+constexpr size_t kWrittenUnits = 3;
+constexpr std::array<std::pair<std::string_view, uint64_t>, 9> kUnits = {
+    {{"GiB", uint64_t{1} << 30},
+     {"MiB", uint64_t{1} << 20},
+     {"KiB", uint64_t{1} << 10},
+     {"Gi", uint64_t{1} << 30},
+     {"Mi", uint64_t{1} << 20},
+     {"Ki", uint64_t{1} << 10},
+     {"G", 1'000'000'000},
+     {"M", 1'000'000},
+     {"k", 1'000}}};
 
 }  // namespace
 
@@ -30,7 +41,8 @@ std::optional<uint64_t> ParseByteSize(std::string_view text) {
 }
 
 std::string ByteSizeText(uint64_t bytes) {
-  for (const auto& [suffix, size] : kUnits) {
+  for (size_t i = 0; i < kWrittenUnits; ++i) {
+    const auto& [suffix, size] = kUnits[i];
     if (bytes > 0 && bytes % size == 0) return fmt::format("{}{}", bytes / size, suffix);
   }
   return fmt::format("{}", bytes);

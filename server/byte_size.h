@@ -1,6 +1,7 @@
 #pragma once
 
-// Sizes in flags: a number of bytes, or one of KiB, MiB or GiB.
+// Sizes in flags: a number of bytes, or one with a unit: KiB, MiB, GiB, or as Kubernetes writes
+// them, Ki, Mi, Gi, k, M, G, which is how the sidecar's flags of the reference are written.
 
 #include <cstdint>
 #include <optional>

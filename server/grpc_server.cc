@@ -13,8 +13,10 @@
 #include "grpcpp/resource_quota.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
+#include "scheduler/base/clock.h"
 #include "server/broadcast_address.h"
 #include "server/limits.h"
+#include "server/log_limiter.h"
 #include "server/server_shutdown.h"
 #include "spdlog/spdlog.h"
 
@@ -23,7 +25,18 @@ namespace {
 
 constexpr int kUnlimited = -1;
 
+// Clients that do not speak TLS, or have no good certificate, cause a line each.
+constexpr int kMaxGrpcLines = 10;
+constexpr absl::Duration kGrpcLinesPeriod = absl::Minutes(1);
+
 void LogFromGrpc(gpr_log_func_args* args) {
+  static LogLimiter& limiter = *new LogLimiter(kMaxGrpcLines, kGrpcLinesPeriod);
+  if (args->severity == GPR_LOG_SEVERITY_ERROR) {
+    static SystemClock& clock = *new SystemClock();
+    const auto dropped = limiter.Admit(args->file, args->line, clock.Monotonic());
+    if (!dropped.has_value()) return;
+    if (*dropped > 0) spdlog::error("grpc: {} lines like the next were not logged", *dropped);
+  }
   switch (args->severity) {
     case GPR_LOG_SEVERITY_DEBUG:
       spdlog::debug("grpc: {}", args->message);

@@ -18,11 +18,14 @@ constexpr double kKibi = 1024;
 constexpr double kKilo = 1000;
 constexpr double kMaxBytes = kKibi * kKibi * kKibi;
 
-constexpr std::array<Suffix, 7> kSuffixes = {{
+constexpr std::array<Suffix, 10> kSuffixes = {{
     {"", 1},
     {"Ki", kKibi},
     {"Mi", kKibi* kKibi},
     {"Gi", kKibi* kKibi* kKibi},
+    {"KiB", kKibi},
+    {"MiB", kKibi* kKibi},
+    {"GiB", kKibi* kKibi* kKibi},
     {"k", kKilo},
     {"M", kKilo* kKilo},
     {"G", kKilo* kKilo* kKilo},

@@ -10,8 +10,8 @@
 
 namespace belfry::sidecar {
 
-// Bytes as a Kubernetes quantity: `4194304`, `4Mi`, `4M`, `0.5Gi`. Nothing if it is not one or is
-// not between 1 byte and 1 GiB.
+// Bytes as a Kubernetes quantity: `4194304`, `4Mi`, `4MiB`, `4M`, `0.5Gi`. Nothing if it is not one
+// or is not between 1 byte and 1 GiB.
 std::optional<std::size_t> ParseByteQuantity(std::string_view text);
 
 // The entries of comma-separated lists, without white space, quotes around them and empty ones.

@@ -28,6 +28,18 @@ constexpr absl::Duration kCancelLimit = absl::Seconds(5);
 constexpr absl::Duration kMaxDrain = absl::Hours(24);
 // The thread looks at its state this often even if nothing wakes it.
 constexpr std::chrono::seconds kLongestSleep(60);
+// The longest pause after a refusal, see IsRefusal; short enough for a certificate that is
+// exchanged.
+constexpr absl::Duration kMaxRefusedPause = absl::Seconds(10);
+// A stream to a scheduler that has refused counts as open when it has lived for this long: only the
+// end of a stream tells that it was refused.
+constexpr std::chrono::seconds kProbation(1);
+
+// Whether a scheduler has said that it will not have this client, rather than not now.
+bool IsRefusal(const absl::Status& status) {
+  return absl::IsPermissionDenied(status) || absl::IsUnauthenticated(status) ||
+         absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
+}
 
 wire::WatchJobsRequestInitial Initial(const WorkerOptions& options) {
   wire::WatchJobsRequestInitial initial;
@@ -43,9 +55,9 @@ wire::WatchJobsRequestInitial Initial(const WorkerOptions& options) {
 // what has ended and tells the number of open streams.
 //
 // A slot is a place for a stream to one host, and one of: waiting (no stream, next_try is set),
-// dialling (stream, not is_open), open. A stream has an id of its own under which it reports, so
-// that a report of one that was given up meets no slot. It is in live_ from its beginning until
-// on_closed, then in ended_ until released.
+// dialling (stream, not is_open), open; on probation if it was refused the last time. A stream has
+// an id of its own under which it reports, so that a report of one that was given up meets no slot.
+// It is in live_ from its beginning until on_closed, then in ended_ until released.
 //
 // Streams hold this weakly: they neither keep it alive nor need it.
 class Worker::Impl : public std::enable_shared_from_this<Worker::Impl> {
@@ -79,7 +91,11 @@ class Worker::Impl : public std::enable_shared_from_this<Worker::Impl> {
     std::string address;
     StreamId stream = kNoStream;
     bool is_open = false;
+    SteadyClock::time_point opened;
     SteadyClock::time_point next_try;
+    int refusals = 0;  // in a row
+
+    bool IsOnProbation() const { return is_open && refusals > 0; }
   };
 
   client::HostWatcher::Options WatcherOptions();
@@ -106,6 +122,10 @@ class Worker::Impl : public std::enable_shared_from_this<Worker::Impl> {
   // Opens streams whose time has come; returns when the next one's comes.
   SteadyClock::time_point OpenDue(SteadyClock::time_point now);
   StreamId Open(const std::string& address, const client::ChannelSecurity& security);
+  // Ends probations whose time is over; returns when the next one's is.
+  SteadyClock::time_point EndProbations(SteadyClock::time_point now);
+  // What a slot does after its stream has ended.
+  void Await(const absl::Status& status, Slot* slot);
   Slot* FindSlot(StreamId id);  // nullptr if it was given up
   int CountOpen() const;
 
@@ -156,6 +176,7 @@ void Worker::Impl::OnOpen(StreamId id) {
   Slot* slot = FindSlot(id);
   if (slot == nullptr) return;
   slot->is_open = true;
+  slot->opened = SteadyClock::now();
   Wake();
 }
 
@@ -165,12 +186,7 @@ void Worker::Impl::OnClosed(StreamId id, const std::string& address, const absl:
     std::lock_guard lock(mutex_);
     Slot* slot = FindSlot(id);
     is_loss = slot != nullptr && !stopping_;
-    if (is_loss) {
-      const absl::Duration pause = client::DrawPause(options_.min_backoff, options_.max_backoff);
-      slot->stream = kNoStream;
-      slot->is_open = false;
-      slot->next_try = SteadyClock::now() + absl::ToChronoNanoseconds(pause);
-    }
+    if (is_loss) Await(status, slot);
   }
   if (is_loss && options_.on_error) options_.on_error(address, status);
   // Last of all: once no stream is live, Stop returns.
@@ -182,6 +198,17 @@ void Worker::Impl::OnClosed(StreamId id, const std::string& address, const absl:
   Wake();
 }
 
+void Worker::Impl::Await(const absl::Status& status, Slot* slot) {
+  slot->refusals = IsRefusal(status) ? slot->refusals + 1 : 0;
+  absl::Duration longest = options_.max_backoff;
+  for (int i = 1; i < slot->refusals && longest < kMaxRefusedPause; ++i) longest *= 2;
+  const absl::Duration shortest = slot->refusals > 1 ? longest / 2 : options_.min_backoff;
+  slot->stream = kNoStream;
+  slot->is_open = false;
+  slot->next_try =
+      SteadyClock::now() + absl::ToChronoNanoseconds(client::DrawPause(shortest, longest));
+}
+
 void Worker::Impl::ThreadMain() {
   int told = 0;
   std::unique_lock lock(mutex_);
@@ -190,7 +217,8 @@ void Worker::Impl::ThreadMain() {
     DropUnwanted();
     AddMissing();
     const SteadyClock::time_point now = SteadyClock::now();
-    const SteadyClock::time_point next = std::min(OpenDue(now), now + kLongestSleep);
+    const SteadyClock::time_point next =
+        std::min({OpenDue(now), EndProbations(now), now + kLongestSleep});
     const int open = CountOpen();
     ReleaseEnded(&lock);
     if (open != told && options_.on_streams) {
@@ -238,6 +266,19 @@ SteadyClock::time_point Worker::Impl::OpenDue(SteadyClock::time_point now) {
   return next;
 }
 
+SteadyClock::time_point Worker::Impl::EndProbations(SteadyClock::time_point now) {
+  SteadyClock::time_point next = SteadyClock::time_point::max();
+  for (Slot& slot : slots_) {
+    if (!slot.IsOnProbation()) continue;
+    if (slot.opened + kProbation <= now) {
+      slot.refusals = 0;
+    } else {
+      next = std::min(next, slot.opened + kProbation);
+    }
+  }
+  return next;
+}
+
 Worker::Impl::StreamId Worker::Impl::Open(const std::string& address,
                                           const client::ChannelSecurity& security) {
   const StreamId id = ++last_id_;
@@ -267,8 +308,9 @@ Worker::Impl::Slot* Worker::Impl::FindSlot(StreamId id) {
 }
 
 int Worker::Impl::CountOpen() const {
-  return static_cast<int>(
-      std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.is_open; }));
+  return static_cast<int>(std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) {
+    return slot.is_open && !slot.IsOnProbation();
+  }));
 }
 
 void Worker::Impl::ReleaseEnded(std::unique_lock<std::mutex>* lock) {

@@ -29,7 +29,9 @@ struct WorkerOptions {
   std::string app_id;
   // Streams to each scheduler, at least 1; each has a connection of its own.
   int streams_per_host = 3;
-  // Reconnects are made for ever, after a pause drawn between these (0 < min <= max).
+  // Reconnects are made for ever, after a pause drawn between these (0 < min <= max). To a
+  // scheduler that refuses the app, again and again, they become rarer, down to one in 10 s for
+  // each stream.
   absl::Duration min_backoff = absl::Milliseconds(250);
   absl::Duration max_backoff = absl::Milliseconds(750);
   // A scheduler that has sent nothing for `keepalive_idle` (live ones send a ping every 3 s) is

@@ -92,6 +92,11 @@ int FakeScheduler::watch_hosts_calls() const {
   return watch_hosts_calls_;
 }
 
+void FakeScheduler::SetRefusal(grpc::Status refusal) {
+  std::lock_guard lock(mutex_);
+  refusal_ = std::move(refusal);
+}
+
 int FakeScheduler::unary_calls() const {
   std::lock_guard lock(mutex_);
   return unary_calls_;
@@ -167,6 +172,10 @@ grpc::Status FakeScheduler::WatchJobs(
   initial_ = request.initial();
   stream_peers_.insert(context->peer());
   ++opened_streams_;
+  if (!refusal_.ok()) {
+    changed_.notify_all();
+    return refusal_;
+  }
   const auto place = streams_.insert(streams_.end(), Stream{context, stream});
   changed_.notify_all();
   lock.unlock();

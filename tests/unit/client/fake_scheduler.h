@@ -45,6 +45,9 @@ class FakeScheduler final : public dapr::proto::scheduler::v1::Scheduler::Servic
   void SetHosts(std::vector<std::string> hosts);
   // What unary calls answer.
   void SetAnswer(grpc::Status answer);
+  // What streams end with as soon as they have said whose they are; OK, as initially, lets them
+  // live.
+  void SetRefusal(grpc::Status refusal);
   // Sends a trigger to the stream'th of the streams that are open; false if there is none.
   bool Send(size_t stream, uint64_t id, const std::string& name);
   // Ends one stream, or all.
@@ -96,6 +99,7 @@ class FakeScheduler final : public dapr::proto::scheduler::v1::Scheduler::Servic
   std::vector<std::string> hosts_;
   int hosts_version_ = 1;
   grpc::Status answer_;
+  grpc::Status refusal_;
   std::list<Stream> streams_;
   int opened_streams_ = 0;
   int watch_hosts_calls_ = 0;

@@ -160,6 +160,32 @@ TEST_CASE("A lost stream is replaced alone, after a pause, and its answers are d
   CHECK(scheduler.results()[0].id() == 8);
 }
 
+TEST_CASE("A scheduler that refuses the app is asked ever more rarely, until it does not") {
+  FakeScheduler scheduler;
+  scheduler.SetRefusal({grpc::StatusCode::PERMISSION_DENIED, "not yours"});
+  Inbox inbox;
+  auto options = Options(scheduler.address());
+  options.min_backoff = absl::Milliseconds(10);
+  options.max_backoff = absl::Milliseconds(20);
+  std::atomic<int> open = 0;
+  std::atomic<int> changes = 0;
+  options.on_streams = [&](int count) {
+    open = count;
+    ++changes;
+  };
+  Worker worker(options, inbox.Handler());
+  const auto start = Clock::now();
+  worker.Start();
+  // Eight of each stream's. The shortest pauses between them are 10, 20, 40 ... 640 ms.
+  REQUIRE(scheduler.WaitUntil([&] { return scheduler.opened_streams() >= 24; }));
+  CHECK(Clock::now() - start >= std::chrono::milliseconds(1000));
+  // That the first ones were refused was not known while they were open.
+  CHECK(changes <= 6);
+  scheduler.SetRefusal(grpc::Status::OK);
+  CHECK(scheduler.WaitUntil([&] { return open == 3; }));
+  CHECK(scheduler.streams() == 3);
+}
+
 TEST_CASE("A restarted scheduler gets all streams again within seconds") {
   auto scheduler = std::make_unique<FakeScheduler>();
   FakeSchedulerOptions fake;

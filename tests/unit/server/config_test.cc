@@ -89,6 +89,8 @@ TEST_CASE("limits are numbers, sizes and times within their ranges") {
 
   CHECK(Parsed({"--max-job-bytes=4096"}).limits.max_job_bytes == 4096);
   CHECK(Parsed({"--max-job-bytes=3KiB"}).limits.max_job_bytes == 3072);
+  CHECK(Parsed({"--max-job-bytes=3Ki"}).limits.max_job_bytes == 3072);
+  CHECK(Parsed({"--max-job-bytes=3k"}).limits.max_job_bytes == 3000);
   CHECK(Parsed({"--max-mailbox-bytes=2GiB"}).limits.max_mailbox_bytes == size_t{2} << 30);
   CHECK(Parsed({"--max-mailbox-events=7"}).limits.max_mailbox_events == 7);
   CHECK(Parsed({"--max-turn-events=7"}).limits.max_turn_events == 7);

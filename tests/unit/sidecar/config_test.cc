@@ -404,6 +404,7 @@ TEST_CASE("config: quantities of bytes") {
   const auto [text, bytes] = GENERATE(table<std::string, std::size_t>({
       {"1", 1},
       {"4Mi", 4u << 20},
+      {"4MiB", 4u << 20},
       {"4M", 4'000'000},
       {"1k", 1000},
       {"0.5Ki", 512},
