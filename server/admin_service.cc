@@ -61,7 +61,10 @@ AdminService::AdminService(AdminContext context, Authorizer authorize)
     : context_(std::move(context)), authorize_(std::move(authorize)) {}
 
 void AdminService::Start(const Call& call, const char* name, Body body, Finish finish) {
-  if (const grpc::Status allowed = authorize_(call); !allowed.ok()) return finish(allowed);
+  if (const grpc::Status allowed = authorize_(call); !allowed.ok()) {
+    context_.metrics->SidecarFailed(SidecarError::kAuthFailed);
+    return finish(allowed);
+  }
   if (stopping_) return finish(ToGrpcStatus(WhyOver()));
   if (calls_.fetch_add(1) >= kMaxAdminCalls) {
     --calls_;

@@ -1,5 +1,7 @@
 #include "server/importer.h"
 
+#include <set>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -77,6 +79,7 @@ absl::Status Importer::Flush() {
 absl::Status Importer::ApplyConflictRule() {
   ASSIGN_OR_RETURN(const PrefixDeletes deleted, ReadPrefixDeletes(*context_.store));
   std::vector<Item> kept;
+  std::set<std::string> seen;  // in this batch
   for (Item& item : batch_) {
     ASSIGN_OR_RETURN(const auto bytes, context_.store->Get(Table::kNames, item.job_key));
     bool is_taken = bytes.has_value();
@@ -84,6 +87,7 @@ absl::Status Importer::ApplyConflictRule() {
       const auto name = DecodeName(*bytes);
       is_taken = !name.ok() || !deleted.Covers(item.job_key, name->job_id);
     }
+    is_taken = is_taken || seen.contains(item.job_key);
     if (is_taken && options_.on_conflict() == v1::CONFLICT_RULE_SKIP) {
       summary_.set_skipped(summary_.skipped() + 1);
       continue;
@@ -97,6 +101,7 @@ absl::Status Importer::ApplyConflictRule() {
     }
     item.replaces = is_taken;
     kept.push_back(std::move(item));
+    seen.insert(kept.back().job_key);
   }
   batch_ = std::move(kept);
   return absl::OkStatus();

@@ -204,6 +204,23 @@ absl::StatusOr<std::string> ReadManifest(const fs::path& path) {
   }
 }
 
+// What the manifest of a directory tells of; nullopt if there is none.
+absl::StatusOr<std::optional<Files>> ReadFiles(const std::string& directory) {
+  const fs::path path = fs::path(directory) / kBackupManifest;
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return std::nullopt;
+  ASSIGN_OR_RETURN(const std::string text, ReadManifest(path));
+  std::optional<Files> files = ParseManifest(text);
+  if (files.has_value()) return files;
+  return absl::DataLossError(fmt::format("\"{}\" is damaged", path.string()));
+}
+
+absl::Status CheckIsThere(const fs::path& file) {
+  std::error_code ignored;
+  if (fs::exists(file, ignored)) return absl::OkStatus();
+  return absl::DataLossError(fmt::format("\"{}\" is missing", file.string()));
+}
+
 }  // namespace
 
 absl::StatusOr<BackupFiles> WriteBackupManifest(const std::string& directory,
@@ -227,19 +244,11 @@ absl::StatusOr<BackupFiles> WriteBackupManifest(const std::string& directory,
 
 absl::StatusOr<std::optional<BackupFiles>> CheckBackupManifest(
     const std::string& directory, const std::function<bool()>& is_cancelled) {
-  const fs::path path = fs::path(directory) / kBackupManifest;
-  std::error_code ignored;
-  if (!fs::exists(path, ignored)) return std::nullopt;
-  ASSIGN_OR_RETURN(const std::string text, ReadManifest(path));
-  const std::optional<Files> files = ParseManifest(text);
-  if (!files.has_value()) {
-    return absl::DataLossError(fmt::format("\"{}\" is damaged", path.string()));
-  }
+  ASSIGN_OR_RETURN(const std::optional<Files> files, ReadFiles(directory));
+  if (!files.has_value()) return std::nullopt;
   for (const auto& [name, state] : *files) {
     const fs::path file = fs::path(directory) / name;
-    if (!fs::exists(file, ignored)) {
-      return absl::DataLossError(fmt::format("\"{}\" is missing", file.string()));
-    }
+    RETURN_IF_ERROR(CheckIsThere(file));
     ASSIGN_OR_RETURN(const FileState found, ReadState(file, Syncing::kNo, is_cancelled));
     if (found == state) continue;
     return absl::DataLossError(
@@ -250,9 +259,21 @@ absl::StatusOr<std::optional<BackupFiles>> CheckBackupManifest(
   return Sum(*files);
 }
 
-absl::Status RemoveBackupManifest(const std::string& directory) {
+absl::Status RetireBackupManifest(const std::string& directory) {
+  ASSIGN_OR_RETURN(const std::optional<Files> files, ReadFiles(directory));
+  if (!files.has_value()) return absl::OkStatus();
+  for (const auto& [name, state] : *files) {
+    const fs::path file = fs::path(directory) / name;
+    RETURN_IF_ERROR(CheckIsThere(file));
+    std::error_code error;
+    const uint64_t bytes = fs::file_size(file, error);
+    if (error) return PathError(error.value(), "look at", file);
+    if (bytes == state.bytes) continue;
+    return absl::DataLossError(fmt::format("\"{}\" has {} bytes, and had {} in the backup",
+                                           file.string(), bytes, state.bytes));
+  }
   const fs::path path = fs::path(directory) / kBackupManifest;
-  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+  if (::unlink(path.c_str()) == 0) return absl::OkStatus();
   return PathError(errno, "remove", path);
 }
 

@@ -37,7 +37,9 @@ absl::StatusOr<BackupFiles> WriteBackupManifest(const std::string& directory,
 absl::StatusOr<std::optional<BackupFiles>> CheckBackupManifest(
     const std::string& directory, const std::function<bool()>& is_cancelled);
 
-// Removes the manifest, if there is one: the files are about to change.
-absl::Status RemoveBackupManifest(const std::string& directory);
+// For a store that is about to be used, whose files are going to change: if there is a manifest,
+// checks that every file is there and has its size, and removes the manifest. DataLoss as above,
+// and then it stays. What is in the files is not read.
+absl::Status RetireBackupManifest(const std::string& directory);
 
 }  // namespace belfry

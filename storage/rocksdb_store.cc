@@ -137,8 +137,15 @@ absl::Status FailedBefore() { return absl::UnavailableError("the store has faile
 
 absl::StatusOr<std::unique_ptr<RocksDbStore>> RocksDbStore::Open(const Options& options) {
   ASSIGN_OR_RETURN(std::unique_ptr<DataDirectory> directory, DataDirectory::Open(options.path));
-  // If this is a restored backup, it is about to become something else.
-  RETURN_IF_ERROR(RemoveBackupManifest(options.path));
+  // RocksDB does not miss the last of its logs.
+  if (absl::Status status = RetireBackupManifest(options.path); !status.ok()) {
+    return absl::Status(
+        status.code(),
+        fmt::format(
+            "{}; \"{}\" is a restored backup that is not whole: copy it once more, or remove "
+            "{} from it to start with what is there",
+            std::string(status.message()), options.path, kBackupManifest));
+  }
   std::unique_ptr<RocksDbStore> store(new RocksDbStore(std::move(directory)));
   rocksdb::Env* env = options.env;
   if (options.reserve.has_value()) {

@@ -21,6 +21,12 @@ namespace json = boost::json;
 
 namespace {
 
+absl::Status NotOffered() {
+  return absl::UnimplementedError(
+      "the scheduler administers over the network only with mutual TLS, see its --tls-ca-file and "
+      "--admin-identities; without the options for TLS its socket is used");
+}
+
 absl::Status CannotWrite() { return absl::DataLossError("cannot write the output"); }
 
 absl::Status Backup(const AdminOptions& options, v1::Admin::Stub* stub, std::ostream& out) {
@@ -178,6 +184,7 @@ int RunAdmin(const AdminOptions& options, std::istream& in, std::ostream& out, s
   absl::Status status = Call(options, in, out, err);
   out.flush();
   if (status.ok() && !out) status = CannotWrite();
+  if (absl::IsUnimplemented(status) && status.message().empty()) status = NotOffered();
   if (status.ok()) return kExitOk;
   err << "belfry: " << NameOf(options.command) << ": " << absl::StatusCodeToString(status.code())
       << ": " << std::string(status.message()) << "\n";

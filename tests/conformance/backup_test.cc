@@ -239,6 +239,40 @@ TEST_CASE("verifying finds a byte that has changed, in every file", "[rocksdb]")
   CHECK(Contains(VerifyStore(copy).status(), "is missing"));
 }
 
+TEST_CASE("a backup of which something is missing is no store", "[rocksdb]") {
+  TempDir temp;
+  FillTables(temp / "data");
+  auto store = Open(temp / "data");
+  Put(*store, Table::kCounters, "in the log", "1");
+  RequireOk(MakeBackup(*store, temp / "backup", Never).status());
+  store.reset();
+  const fs::path copy = temp / "copy";
+  for (const std::string& name : Entries(temp / "backup")) {
+    if (name == kBackupManifest) continue;
+    for (const bool is_missing : {true, false}) {
+      fs::remove_all(copy);
+      fs::copy(temp / "backup", copy);
+      if (!is_missing && fs::file_size(copy / name) == 0) continue;
+      if (is_missing) {
+        fs::remove(copy / name);
+      } else {
+        fs::resize_file(copy / name, fs::file_size(copy / name) - 1);
+      }
+      const absl::Status status = RocksDbStore::Open({.path = copy}).status();
+      INFO(name << ": " << status.ToString());
+      CHECK(absl::IsDataLoss(status));
+      CHECK(Contains(status, name));
+      // Without that file it is no directory of a database, manifest or not.
+      const bool is_current = name == "CURRENT" && is_missing;
+      CHECK(Contains(status, is_current ? "restore the directory" : "copy it once more"));
+      CHECK(fs::exists(copy / kBackupManifest));
+    }
+  }
+  fs::remove_all(copy);
+  fs::copy(temp / "backup", copy);
+  CHECK(Read(*Open(copy), Table::kCounters, "in the log") == Value("1"));
+}
+
 TEST_CASE("a directory without a manifest is verified by what is in it", "[rocksdb]") {
   TempDir temp;
   FillTables(temp / "data");

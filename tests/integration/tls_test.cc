@@ -125,6 +125,9 @@ TEST_CASE("without CAs on the scheduler, clients need to trust it and nothing el
   CHECK(Belfry(scheduler, trust, {"schedule", "j", "--due-time=0s", "--app-id=app"}).exit_code ==
         0);
   CHECK(app.WaitForJobs(1));
+  const CommandResult admin = Belfry(scheduler, trust, {"export"});
+  CHECK(admin.exit_code == 1);
+  CHECK_THAT(admin.err, Catch::Contains("only with mutual TLS"));
   // Those of the system do not contain this one's authority.
   CheckFailsAtOnce(scheduler, {"--tls-server-name=localhost"}, "certificate verify failed");
   // A call without TLS waits, as it does for a scheduler that is away, and then says why.

@@ -23,6 +23,7 @@ class Program:
         self._log = work / f"{name}.log"
         self._command.append(f"--ports-file={self._ports_file}")
         self._process = None
+        self.name = name
         self.ports = {}
 
     async def start(self):
@@ -37,14 +38,19 @@ class Program:
         self.ports = json.loads(self._ports_file.read_text())
 
     async def stop(self, how):
-        if self._process is None or self._process.poll() is not None:
-            return
+        """Ends it; a failure if it has ended by itself, or does not end as the signal asks."""
+        if self._process.poll() is not None:
+            raise RuntimeError(f"{self.name} had ended with {self._process.returncode}")
         self._process.send_signal(how)
         end = time.monotonic() + STOP_LIMIT_S
         while self._process.poll() is None:
             if time.monotonic() > end:
                 self._process.kill()
             await asyncio.sleep(0.02)
+        expected = -how if how == signal.SIGKILL else 0
+        if self._process.returncode != expected:
+            raise RuntimeError(f"{self.name} ended with {self._process.returncode}, "
+                               f"not with {expected}, after signal {how}")
 
     def kill(self):
         if self._process is not None and self._process.poll() is None:

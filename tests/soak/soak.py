@@ -6,9 +6,10 @@ usage: soak.py BIN_DIR WORK_DIR --minutes=30 [--seed=1] [--rate=JOBS_PER_SECOND]
 
 The course of a run: a burst says what the parts reach together; then jobs come at half of that
 rate, due a few seconds later, beside others that recur, are overwritten and deleted. Connections
-are cut and sidecars killed all the time; the scheduler is killed, and stopped, in the first half
-only, so that in the second one process grows old. The early part is the second quarter, the late
-part the last. Lateness does not count around a fault.
+are cut and one of two sidecars killed all the time; the scheduler is killed, and stopped, in the
+first half only, so that in the second one process grows old, and the other sidecar never. The early
+part is the second quarter, the late part the last. Lateness does not count around a fault. At the
+end all are stopped, and each that was ever stopped must have ended well.
 """
 
 import argparse
@@ -48,15 +49,17 @@ class Soak:
         self.proxy = parts.Proxy(lambda: self.scheduler.ports["port"])
         self.scheduler = None
         self.sidecar = None
+        self.mortal = None  # another sidecar of the same app
         self.make = lambda: (
             parts.Program(binaries / "belfry-scheduler", work, "scheduler", [
                 "--listen-address=127.0.0.1", "--healthz-listen-address=127.0.0.1", "--port=0",
                 "--healthz-port=0", "--metrics-port=0", f"--data-dir={self.data}",
                 f"--override-broadcast-host-port=127.0.0.1:{self.proxy.port}"]),
-            parts.Program(binaries / "belfry-sidecar", work, "sidecar", [
+            *(parts.Program(binaries / "belfry-sidecar", work, name, [
                 "--app-id=soak", f"--app-port={self.app.port}", "--dapr-http-port=0",
                 "--dapr-grpc-port=0", "--metrics-port=0", "--dapr-listen-addresses=127.0.0.1",
-                f"--scheduler-host-address=127.0.0.1:{self.proxy.port}"]))
+                f"--scheduler-host-address=127.0.0.1:{self.proxy.port}"])
+              for name in ("sidecar", "mortal-sidecar")))
         self.due = {}  # name of an acknowledged job that has not come -> its time
         self.unsure = set()  # names whose scheduling was not answered
         self.early = []
@@ -149,8 +152,8 @@ class Soak:
         if kind == "cut":
             self.proxy.cut()
         elif kind == "sidecar":
-            await self.sidecar.stop(signal.SIGKILL)
-            await self.sidecar.start()
+            await self.mortal.stop(signal.SIGKILL)
+            await self.mortal.start()
         elif kind in ("scheduler killed", "scheduler stopped"):
             killed = kind == "scheduler killed"
             await self.scheduler.stop(signal.SIGKILL if killed else signal.SIGTERM)
@@ -202,14 +205,17 @@ class Soak:
     async def run(self):
         await self.app.start()
         await self.proxy.start()
-        self.scheduler, self.sidecar = self.make()
+        programs = self.scheduler, self.sidecar, self.mortal = self.make()
         try:
-            await self.scheduler.start()
-            await self.sidecar.start()
-            return await self.course()
+            for program in programs:
+                await program.start()
+            result = await self.course()
+            for program in reversed(programs):
+                await program.stop(signal.SIGTERM)
+            return result
         finally:
-            self.sidecar.kill()
-            self.scheduler.kill()
+            for program in programs:
+                program.kill()
 
     async def course(self):
         reached = await self.burst()

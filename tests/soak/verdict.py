@@ -13,13 +13,13 @@ class Figure(NamedTuple):
 
 MIB = 1 << 20
 FIGURES = (
-    Figure("scheduler memory", "MiB", MIB, 1.25, 24 * MIB),
-    Figure("sidecar memory", "MiB", MIB, 1.25, 16 * MIB),
+    Figure("scheduler memory", "MiB", MIB, 1.15, 12 * MIB),
+    Figure("sidecar memory", "MiB", MIB, 1.15, 6 * MIB),
     Figure("scheduler descriptors", "", 1, 1.1, 8),
     Figure("sidecar descriptors", "", 1, 1.1, 8),
-    Figure("disk", "MiB", MIB, 1.5, 96 * MIB),
-    Figure("lateness p50", "ms", 0.001, 2, 0.025),
-    Figure("lateness p99", "ms", 0.001, 2, 0.25),
+    Figure("disk", "MiB", MIB, 1.25, 64 * MIB),
+    Figure("lateness p50", "ms", 0.001, 2, 0.005),
+    Figure("lateness p99", "ms", 0.001, 2, 0.05),
 )
 
 

@@ -244,6 +244,24 @@ TEST_CASE("the rule for conflicts decides about names that are taken") {
     CHECK(due_time_of("b") == "24h");
     CHECK(due_time_of("c") == "none");
   }
+  SECTION("a name that stands twice is taken the second time") {
+    jobs = {jobs[0], jobs[0]};
+    jobs[1].mutable_job()->set_due_time("the second");
+    const bool dry_run = GENERATE(false, true);
+    const auto skipped = admin.Import(jobs, v1::CONFLICT_RULE_SKIP, dry_run);
+    CHECK(skipped.summary.stored() == 1);
+    CHECK(skipped.summary.skipped() == 1);
+    CHECK(due_time_of("a") == (dry_run ? "none" : "from the file"));
+    const auto replaced = admin.Import(jobs, v1::CONFLICT_RULE_REPLACE, dry_run);
+    CHECK(replaced.summary.stored() == 2);
+    CHECK(replaced.summary.replaced() == (dry_run ? 1 : 2));
+    CHECK(due_time_of("a") == (dry_run ? "none" : "the second"));
+    if (!dry_run) REQUIRE(admin.scheduler().Delete("a", AppMetadata()).ok());
+    const auto failed = admin.Import(jobs, v1::CONFLICT_RULE_FAIL, dry_run);
+    CHECK(failed.summary.stored() == 1);
+    REQUIRE(failed.problems.size() == 1);
+    CHECK(failed.problems[0].line() == 2);
+  }
   SECTION("a dry run stores nothing and tells the same") {
     const auto imported = admin.Import(jobs, v1::CONFLICT_RULE_REPLACE, /*dry_run=*/true);
     CHECK(imported.summary.stored() == 3);
@@ -348,6 +366,8 @@ TEST_CASE("who may not use the service is told so on every call") {
             .ListQuarantine(&quarantine, v1::ListQuarantineRequest())
             ->Finish()
             .error_code() == denied);
+  CHECK_THAT(admin.scheduler().metrics().Text(),
+             Catch::Contains("dapr_scheduler_sidecar_errors_total{reason=\"auth_failed\"} 5"));
 }
 
 TEST_CASE("a client that takes nothing loses its export, and a stop ends it at once") {
