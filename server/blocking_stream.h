@@ -17,6 +17,12 @@
 
 namespace belfry::server {
 
+// What a message that waits counts as; an empty one takes room too.
+template <typename Message>
+size_t CostOf(const Message& message) {
+  return sizeof(Message) + message.ByteSizeLong();
+}
+
 // What a body sees of a stream to the client.
 // Thread safety: one thread at a time.
 template <typename Response>
@@ -42,7 +48,7 @@ class BlockingWriter : public Reactor, public ResponseWriter<Response> {
   void SendHeaders() override { this->StartSendInitialMetadata(); }
 
   bool Write(Response response) override {
-    const size_t bytes = response.ByteSizeLong();
+    const size_t bytes = CostOf(response);
     MutexLock lock(&mutex_);
     while (!is_broken_ && queued_bytes_ >= kMaxQueuedResponseBytes) changed_.Wait();
     if (is_broken_) return false;
@@ -131,7 +137,7 @@ class BlockingStream final
     if (!is_reading_ && read_bytes_ < kMaxQueuedRequestBytes / 2) StartNextRead();
     while (read_.empty() && !has_read_all_) arrived_.Wait();
     if (read_.empty()) return false;
-    read_bytes_ -= read_.front().ByteSizeLong();
+    read_bytes_ -= CostOf(read_.front());
     *request = std::move(read_.front());
     read_.pop_front();
     return true;
@@ -151,7 +157,7 @@ class BlockingStream final
     MutexLock lock(&read_mutex_);
     is_reading_ = false;
     if (ok) {
-      read_bytes_ += reading_.ByteSizeLong();
+      read_bytes_ += CostOf(reading_);
       read_.push_back(std::exchange(reading_, {}));
     } else {
       has_read_all_ = true;

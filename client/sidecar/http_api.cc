@@ -1,6 +1,7 @@
 #include "client/sidecar/http_api.h"
 
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -238,12 +239,7 @@ void HttpApi::ShutDown(Call call) {
 void HttpApi::GetOpenApi(Call call) { call.respond({200, kJson, std::string(OpenApiDocument())}); }
 
 bool TokensEqual(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
-  }
-  return difference == 0;
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 }  // namespace belfry::sidecar

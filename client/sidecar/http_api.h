@@ -78,7 +78,7 @@ class HttpApi {
   const std::function<void()> shutdown_;
 };
 
-// Whether both texts are equal; takes as long whether they are or not.
+// Whether both texts are equal. For texts of one length it takes as long whether they are or not.
 bool TokensEqual(std::string_view a, std::string_view b);
 
 }  // namespace belfry::sidecar

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "tests/integration/http_app.h"
+#include "tests/integration/metric.h"
 #include "tests/integration/scheduler_client.h"
 #include "tests/integration/scheduler_process.h"
 #include "tests/integration/sidecar_process.h"
@@ -159,6 +160,36 @@ TEST_CASE("an export into an empty scheduler is exported again byte for byte") {
         R"({"stored":4,"replaced":4,"skipped":0,"refused":0})"
         "\n");
   CHECK(Export(to) == lines);
+}
+
+TEST_CASE("exports and imports do not hold what they carry") {
+  constexpr int kJobs = 128;
+  constexpr size_t kPayloadBytes = size_t{2} << 20;
+  // Far less than all the payloads, which are a third larger as text.
+  constexpr size_t kBytes = size_t{128} << 20;
+  SchedulerProcess from;
+  SchedulerClient client(from.address());
+  const std::string large(kPayloadBytes, 'x');
+  for (int i = 0; i < kJobs; ++i) {
+    REQUIRE(client.Schedule("job-" + std::to_string(i), WithText(DueIn("9h"), large)).ok());
+  }
+  const auto resident = [](const SchedulerProcess& scheduler) {
+    return Metric(scheduler.metrics_port(), "process_resident_memory_bytes");
+  };
+  const double before = resident(from);
+  const TempDir dir;
+  Process exporting(
+      {"belfry", {"export", "--data-dir=" + from.data_dir()}, {}, dir / "jobs", dir / "err"});
+  CHECK(exporting.Wait() == 0);
+  CHECK(fs::file_size(dir / "jobs") > kJobs * kPayloadBytes);
+  CHECK(exporting.peak_bytes() < kBytes);
+  CHECK(resident(from) < before + kBytes);
+  SchedulerProcess to;
+  const CommandResult imported = Admin(to, {"import", dir / "jobs"});
+  CheckOk(imported);
+  CHECK(imported.peak_bytes < kBytes);
+  // Its memory tables are the largest part.
+  CHECK(resident(to) < 2 * kBytes);
 }
 
 TEST_CASE("bad lines are told by number and field, and the others are imported") {

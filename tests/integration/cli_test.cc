@@ -140,7 +140,7 @@ CommandResult RunWithFullOutput(const std::vector<std::string>& arguments) {
   Process process({"belfry", arguments, {}, "/dev/full", dir / "err"});
   const std::optional<int> exit_code = process.Wait();
   REQUIRE(exit_code.has_value());
-  return {*exit_code, "", ReadFile(dir / "err")};
+  return {*exit_code, "", ReadFile(dir / "err"), process.peak_bytes()};
 }
 
 TEST_CASE("belfry fails if it cannot print, and answers no trigger that it did not print") {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ namespace belfry::integration {
 namespace {
 
 constexpr size_t kShownBytes = 8000;
+constexpr size_t kKibi = 1024;
 constexpr int kExitNotStarted = 127;
 
 // What a program needs of the tests' own environment; the rest could change what it does.
@@ -98,7 +100,9 @@ std::optional<int> Process::Wait(std::chrono::milliseconds limit) {
       [this] {
         if (result_.has_value()) return true;
         int status = 0;
-        if (waitpid(pid_, &status, WNOHANG) != pid_) return false;
+        rusage usage = {};
+        if (wait4(pid_, &status, WNOHANG, &usage) != pid_) return false;
+        peak_bytes_ = static_cast<size_t>(usage.ru_maxrss) * kKibi;
         result_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
         return true;
       },
@@ -127,7 +131,7 @@ CommandResult RunCommand(const std::string& program, const std::vector<std::stri
   Process process({program, arguments, environment, dir / "out", dir / "err"});
   const std::optional<int> exit_code = process.Wait();
   REQUIRE(exit_code.has_value());
-  return {*exit_code, ReadFile(dir / "out"), ReadFile(dir / "err")};
+  return {*exit_code, ReadFile(dir / "out"), ReadFile(dir / "err"), process.peak_bytes()};
 }
 
 std::string ReadFile(const std::string& path) {

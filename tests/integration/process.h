@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
@@ -44,6 +45,10 @@ class Process {
   // SIGKILL, if it still runs, and wait.
   void Kill();
 
+  // The most memory that it ever had resident, or this process had when it started it. REQUIRES: it
+  // has ended by itself.
+  size_t peak_bytes() const { return peak_bytes_; }
+
   // What it wrote so far, to both files.
   std::string Output() const;
 
@@ -51,6 +56,7 @@ class Process {
   const ProcessOptions options_;
   pid_t pid_ = -1;
   std::optional<int> result_;
+  size_t peak_bytes_ = 0;
 };
 
 struct CommandResult {
@@ -58,6 +64,7 @@ struct CommandResult {
   int exit_code = 0;
   std::string out;
   std::string err;
+  size_t peak_bytes = 0;  // as Process::peak_bytes
 };
 
 // Runs a command to its end.

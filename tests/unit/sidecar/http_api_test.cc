@@ -10,6 +10,18 @@
 namespace belfry::sidecar {
 namespace {
 
+TEST_CASE("tokens are equal only as a whole") {
+  const std::string_view token("se\0cret", 7);
+  CHECK(TokensEqual(token, token));
+  CHECK(TokensEqual("", ""));
+  for (const std::string_view other :
+       {std::string_view(), token.substr(0, 6), token.substr(1), std::string_view("se\0cres", 7),
+        std::string_view("Se\0cret", 7), std::string_view("se\0cret\0", 8)}) {
+    CHECK_FALSE(TokensEqual(token, other));
+    CHECK_FALSE(TokensEqual(other, token));
+  }
+}
+
 Config MakeConfig() {
   Config config;
   config.app_id = "my-app";
