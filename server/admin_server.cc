@@ -9,10 +9,12 @@
 #include <cstring>
 #include <utility>
 
+#include "client/net/grpc_connections.h"
 #include "fmt/format.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
 #include "scheduler/base/status_macros.h"
+#include "server/grpc_server.h"
 #include "server/server_shutdown.h"
 
 namespace belfry::server {
@@ -61,19 +63,6 @@ absl::Status RemoveStale(const std::string& path) {
   return absl::ErrnoToStatus(errno, fmt::format("cannot remove admin socket \"{}\"", path));
 }
 
-// As gRPC wants a path: it takes a percent sign for the beginning of an escaped byte.
-std::string Target(const std::string& path) {
-  std::string target = "unix:";
-  for (const char c : path) {
-    if (c == '%') {
-      target += "%25";
-    } else {
-      target += c;
-    }
-  }
-  return target;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::string& path,
@@ -83,21 +72,29 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::strin
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(kUnlimited);
   builder.SetMaxSendMessageSize(kUnlimited);
-  builder.AddListeningPort(Target(path), grpc::InsecureServerCredentials());
+  net::AcceptorOptions options;
+  options.take = net::HandOver(&builder, grpc::InsecureServerCredentials());
+  options.on_refused = LogRefused;
   builder.RegisterService(service);
-  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  // Until here the mode followed the process's umask, which leaves nothing to others.
-  if (server == nullptr || ::chmod(path.c_str(), kSocketMode) != 0) {
+  auto sockets = net::ListeningSockets::OnPath(path, kSocketMode);
+  if (!sockets.ok()) {
     return absl::UnavailableError(
-        fmt::format("cannot listen on admin socket \"{}\": {}", path, std::strerror(errno)));
+        fmt::format("admin socket: {}", std::string(sockets.status().message())));
   }
-  return std::unique_ptr<AdminServer>(new AdminServer(std::move(server), path));
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr) return absl::UnavailableError("cannot start the admin server");
+  auto acceptor =
+      std::make_unique<net::ConnectionAcceptor>(*std::move(sockets), std::move(options));
+  return std::unique_ptr<AdminServer>(
+      new AdminServer(std::move(server), std::move(acceptor), path));
 }
 
-AdminServer::AdminServer(std::unique_ptr<grpc::Server> server, std::string path)
-    : server_(std::move(server)), path_(std::move(path)) {}
+AdminServer::AdminServer(std::unique_ptr<grpc::Server> server,
+                         std::unique_ptr<net::ConnectionAcceptor> acceptor, std::string path)
+    : server_(std::move(server)), acceptor_(std::move(acceptor)), path_(std::move(path)) {}
 
 void AdminServer::Shutdown(absl::Duration drain) {
+  acceptor_.reset();
   ShutDownServer(server_.get(), drain, [this](const sockaddr_storage& local) {
     const auto& address = reinterpret_cast<const sockaddr_un&>(local);
     return local.ss_family == AF_UNIX && path_ == address.sun_path;

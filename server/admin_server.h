@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/net/connection_acceptor.h"
 #include "grpcpp/impl/service_type.h"
 #include "grpcpp/server.h"
 
@@ -27,9 +28,11 @@ class AdminServer {
   void Shutdown(absl::Duration drain);
 
  private:
-  AdminServer(std::unique_ptr<grpc::Server> server, std::string path);
+  AdminServer(std::unique_ptr<grpc::Server> server,
+              std::unique_ptr<net::ConnectionAcceptor> acceptor, std::string path);
 
   const std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<net::ConnectionAcceptor> acceptor_;  // null after Shutdown
   const std::string path_;
 };
 

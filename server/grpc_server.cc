@@ -6,7 +6,7 @@
 #include <limits>
 #include <utility>
 
-#include "fmt/format.h"
+#include "client/net/grpc_connections.h"
 #include "google/protobuf/stubs/logging.h"
 #include "grpc/grpc.h"
 #include "grpc/support/log.h"
@@ -80,11 +80,23 @@ void SetOptions(grpc::ServerBuilder* builder, const Limits& limits) {
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                               Milliseconds(kMinClientPingInterval));
-  // A second process must fail to start, not share the port and with it the callers.
-  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+// As ListeningSockets wants it.
+std::string HostOf(const std::string& address) {
+  if (IsWildcardAddress(address)) return "";
+  const bool is_bracketed = address.starts_with('[') && address.ends_with(']');
+  return is_bracketed ? address.substr(1, address.size() - 2) : address;
 }
 
 }  // namespace
+
+void LogRefused(int connections) {
+  spdlog::warn(
+      "connections closed, because there are too many for the process's limit of descriptors "
+      "connections={}",
+      connections);
+}
 
 void SetUpGrpc() {
   gpr_set_log_function(LogFromGrpc);
@@ -96,28 +108,33 @@ void SetUpGrpc() {
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const std::string& address, uint16_t port, std::shared_ptr<grpc::ServerCredentials> credentials,
     const std::vector<grpc::Service*>& services, const Limits& limits) {
-  // gRPC takes [::] for IPv6 and IPv4 alike, and makes do with IPv4 where there is nothing else.
-  const std::string target =
-      JoinHostPort(IsWildcardAddress(address) ? std::string("[::]") : address, port);
-  int bound_port = 0;
+  auto sockets = net::ListeningSockets::OnPort(HostOf(address), port);
+  if (!sockets.ok()) return sockets.status();
   grpc::ServerBuilder builder;
   SetOptions(&builder, limits);
-  builder.AddListeningPort(target, credentials, &bound_port);
+  net::AcceptorOptions options;
+  options.user_timeout = limits.keepalive_timeout;
+  options.take = net::HandOver(&builder, credentials);
+  options.on_refused = LogRefused;
   for (grpc::Service* const service : services) builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr || bound_port == 0) {
-    return absl::UnavailableError(fmt::format(
-        "cannot listen on {} for gRPC: the address is in use or not of this machine", target));
-  }
+  if (server == nullptr) return absl::UnavailableError("cannot start the gRPC server");
+  auto acceptor =
+      std::make_unique<net::ConnectionAcceptor>(*std::move(sockets), std::move(options));
   return std::unique_ptr<GrpcServer>(
-      new GrpcServer(std::move(credentials), std::move(server), static_cast<uint16_t>(bound_port)));
+      new GrpcServer(std::move(credentials), std::move(server), std::move(acceptor)));
 }
 
 GrpcServer::GrpcServer(std::shared_ptr<grpc::ServerCredentials> credentials,
-                       std::unique_ptr<grpc::Server> server, uint16_t port)
-    : credentials_(std::move(credentials)), server_(std::move(server)), port_(port) {}
+                       std::unique_ptr<grpc::Server> server,
+                       std::unique_ptr<net::ConnectionAcceptor> acceptor)
+    : credentials_(std::move(credentials)),
+      server_(std::move(server)),
+      acceptor_(std::move(acceptor)),
+      port_(acceptor_->port()) {}
 
 void GrpcServer::Shutdown(absl::Duration drain) {
+  acceptor_.reset();
   ShutDownServer(server_.get(), drain, [this](const sockaddr_storage& local) {
     if (local.ss_family == AF_INET) {
       return ntohs(reinterpret_cast<const sockaddr_in&>(local).sin_port) == port_;

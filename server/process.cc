@@ -263,6 +263,7 @@ int RunScheduler(const Config& config) {
     spdlog::info("flag has no effect here and is ignored flag={}", flag);
   }
   SetUpGrpc();
+  net::RaiseDescriptorLimit();
   absl::StatusOr<std::unique_ptr<StopSignals>> signals =
       StopSignals::Start(kStopTimeout, [](const char* why) { EndNow(why); });
   if (!signals.ok()) {

@@ -2,10 +2,16 @@
 
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
+#include <spdlog/spdlog.h>
 
 #include <chrono>
-#include <list>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <utility>
 
+#include "client/net/grpc_connections.h"
 #include "client/sidecar/unix_socket.h"
 
 namespace belfry::sidecar {
@@ -14,12 +20,8 @@ namespace {
 // Clients may ping often, also without a call; idle connections are not closed.
 constexpr int kMinPingIntervalMs = 5000;
 constexpr int kMaxPingStrikes = 2;
-
-std::string Target(const std::string& address, int port) {
-  if (address.empty()) return fmt::format("[::]:{}", port);
-  if (address.find(':') != std::string::npos) return fmt::format("[{}]:{}", address, port);
-  return fmt::format("{}:{}", address, port);
-}
+// As that of gRPC's connections whose peers do not answer.
+constexpr absl::Duration kUserTimeout = absl::Seconds(20);
 
 void SetLimits(grpc::ServerBuilder& builder, const GrpcLimits& limits) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(limits.max_message_bytes));
@@ -27,12 +29,17 @@ void SetLimits(grpc::ServerBuilder& builder, const GrpcLimits& limits) {
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
                              static_cast<int>(limits.max_metadata_bytes));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.max_streams);
-  // A second sidecar on the same port must fail, not share it.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kMinPingIntervalMs);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, kMaxPingStrikes);
+}
+
+void LogRefused(int connections) {
+  spdlog::warn(
+      "connections closed, because there are too many for the process's limit of descriptors "
+      "connections={}",
+      connections);
 }
 
 }  // namespace
@@ -40,23 +47,36 @@ void SetLimits(grpc::ServerBuilder& builder, const GrpcLimits& limits) {
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const std::vector<std::string>& addresses, int port, const GrpcLimits& limits,
     grpc::Service* service) {
-  std::vector<std::string> targets;
-  for (const std::string& host : addresses) targets.push_back(Target(host, port));
-  return StartAt(targets, limits, service);
+  std::optional<net::ListeningSockets> sockets;
+  for (const std::string& host : addresses) {
+    auto listening = net::ListeningSockets::OnPort(host, static_cast<uint16_t>(port));
+    if (!listening.ok()) {
+      return absl::UnavailableError(
+          fmt::format("grpc: {}", std::string(listening.status().message())));
+    }
+    if (sockets.has_value()) {
+      sockets->Add(*std::move(listening));
+    } else {
+      sockets.emplace(*std::move(listening));
+    }
+  }
+  return StartOn(*std::move(sockets), limits, service);
 }
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::StartUnix(const std::string& path,
                                                                   const GrpcLimits& limits,
                                                                   grpc::Service* service) {
-  // The library would remove whatever is there.
   if (absl::Status status = PrepareUnixSocket(path); !status.ok()) return status;
-  auto server = StartAt({"unix:" + path}, limits, service);
-  if (server.ok()) (*server)->port_ = 0;
+  auto sockets = net::ListeningSockets::OnPath(path, std::nullopt);
+  if (!sockets.ok()) return sockets.status();
+  auto server = StartOn(*std::move(sockets), limits, service);
+  if (server.ok()) (*server)->path_ = path;
   return server;
 }
 
-absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::StartAt(
-    const std::vector<std::string>& targets, const GrpcLimits& limits, grpc::Service* service) {
+absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::StartOn(net::ListeningSockets sockets,
+                                                                const GrpcLimits& limits,
+                                                                grpc::Service* service) {
   grpc::ServerBuilder builder;
   SetLimits(builder, limits);
   std::unique_ptr<GrpcServer> server(new GrpcServer());
@@ -65,21 +85,26 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::StartAt(
   } else {
     builder.RegisterCallbackGenericService(&server->unimplemented_);
   }
-  std::list<int> ports;  // the builder keeps pointers
-  for (const std::string& target : targets) {
-    builder.AddListeningPort(target, grpc::InsecureServerCredentials(), &ports.emplace_back(0));
-  }
+  net::AcceptorOptions options;
+  options.user_timeout = kUserTimeout;
+  options.take = net::HandOver(&builder, grpc::InsecureServerCredentials());
+  options.on_refused = LogRefused;
   server->server_ = builder.BuildAndStart();
-  if (server->server_ == nullptr) {
-    return absl::UnavailableError(
-        fmt::format("cannot listen for grpc on {}: is the port taken?", targets.front()));
-  }
-  server->port_ = ports.front();
+  if (server->server_ == nullptr) return absl::UnavailableError("cannot start the grpc server");
+  server->port_ = sockets.port();
+  server->acceptor_ =
+      std::make_unique<net::ConnectionAcceptor>(std::move(sockets), std::move(options));
   return server;
 }
 
+GrpcServer::~GrpcServer() { Shutdown(absl::ZeroDuration()); }
+
 void GrpcServer::Shutdown(absl::Duration grace) {
+  if (acceptor_ == nullptr) return;
+  acceptor_.reset();
   server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMicroseconds(grace));
+  std::error_code ignored;
+  if (!path_.empty()) std::filesystem::remove(path_, ignored);
 }
 
 }  // namespace belfry::sidecar

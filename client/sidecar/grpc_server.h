@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/net/connection_acceptor.h"
 #include "client/sidecar/limits.h"
 
 namespace belfry::sidecar {
@@ -23,6 +24,8 @@ struct GrpcLimits {
 // A gRPC listener. Thread safety: belongs to its owner.
 class GrpcServer {
  public:
+  ~GrpcServer();  // shuts down, if that was not done
+
   // Listens on each of `addresses` (an empty one means everywhere). Port 0 means any free one.
   // Unavailable if that cannot be. `service` must outlive the server; without one every call is
   // answered with UNIMPLEMENTED. REQUIRES: !addresses.empty()
@@ -45,13 +48,16 @@ class GrpcServer {
 
  private:
   GrpcServer() = default;
-  static absl::StatusOr<std::unique_ptr<GrpcServer>> StartAt(
-      const std::vector<std::string>& targets, const GrpcLimits& limits, grpc::Service* service);
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> StartOn(net::ListeningSockets sockets,
+                                                             const GrpcLimits& limits,
+                                                             grpc::Service* service);
 
   // Answers what no service does. Outlives the server.
   grpc::CallbackGenericService unimplemented_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<net::ConnectionAcceptor> acceptor_;  // null before the start and after Shutdown
   int port_ = 0;
+  std::string path_;  // of a Unix socket
 };
 
 }  // namespace belfry::sidecar

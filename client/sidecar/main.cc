@@ -9,6 +9,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "belfry/client.h"
+#include "client/net/connection_acceptor.h"
 #include "client/sidecar/config.h"
 #include "client/sidecar/limits.h"
 #include "client/sidecar/log.h"
@@ -21,6 +22,7 @@ constexpr int kExitStart = 1;
 
 int Run(const belfry::sidecar::Config& config) {
   belfry::sidecar::SetUpLogging(config.log_level, config.log_as_json, config.app_id);
+  belfry::net::RaiseDescriptorLimit();
   std::signal(SIGPIPE, SIG_IGN);  // a peer that is gone is an error of the write, not the end
   while (true) {
     spdlog::info("belfry-sidecar {} starts app_id={} namespace={}", BELFRY_VERSION, config.app_id,

@@ -252,6 +252,44 @@ TEST_CASE("garbage on any port ends its connection and nothing else") {
   CHECK_FALSE(scheduler.process().Wait(milliseconds(0)).has_value());
 }
 
+TEST_CASE("more connections than there are descriptors end only themselves") {
+  constexpr unsigned kDescriptors = 200;
+  SchedulerProcess scheduler;
+  SidecarProcess sidecar({.scheduler = scheduler.address()});
+  scheduler.process().LimitDescriptors(kDescriptors);
+  sidecar.process().LimitDescriptors(kDescriptors);
+  SchedulerClient client(scheduler.address());
+  REQUIRE(client.Schedule("before", DueIn("1h")).ok());
+  boost::asio::io_context io;
+  std::vector<boost::asio::ip::tcp::socket> silent;
+  for (const uint16_t port : {scheduler.port(), sidecar.grpc_port()}) {
+    for (unsigned i = 0; i < 2 * kDescriptors; ++i) {
+      silent.emplace_back(io).connect({boost::asio::ip::address_v4::loopback(), port});
+    }
+  }
+  const auto is_told = [](const Process& process) {
+    return Eventually([&] {
+      return process.Output().find("too many for the process's limit") != std::string::npos;
+    });
+  };
+  CHECK(is_told(scheduler.process()));
+  CHECK(is_told(sidecar.process()));
+  // Who is connected is served, and what needs files and other ports still has some.
+  CHECK(client.Schedule("meanwhile", DueIn("1h")).ok());
+  CHECK(Http(scheduler.healthz_port(), "GET", "/healthz").status == 200);
+  CHECK(sidecar.Http("GET", "/v1.0/healthz/outbound").status == 204);
+  silent.clear();
+  CHECK(Eventually(
+      [&] { return SchedulerClient(scheduler.address()).Schedule("after", DueIn("1h")).ok(); }));
+  CHECK(Eventually([&] {
+    grpc::ClientContext context;
+    dapr::proto::runtime::v1::GetJobRequest request;
+    request.set_name("after");
+    dapr::proto::runtime::v1::GetJobResponse response;
+    return sidecar.stub().GetJob(&context, request, &response).error_code() == grpc::StatusCode::OK;
+  }));
+}
+
 std::string Frame(char type, char flags, char stream, const std::string& payload) {
   const auto size = payload.size();
   std::string frame;

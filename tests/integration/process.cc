@@ -110,6 +110,11 @@ std::optional<int> Process::Wait(std::chrono::milliseconds limit) {
   return result_;
 }
 
+void Process::LimitDescriptors(unsigned count) {
+  const rlimit limit = {count, count};
+  REQUIRE(prlimit(pid_, RLIMIT_NOFILE, &limit, nullptr) == 0);
+}
+
 void Process::Kill() {
   if (result_.has_value()) return;
   kill(pid_, SIGKILL);

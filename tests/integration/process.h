@@ -40,6 +40,8 @@ class Process {
 
   // REQUIRES: the process has not been waited for.
   void Signal(int signal);
+  // Lets it have so many descriptors at most. REQUIRES: it has not been waited for.
+  void LimitDescriptors(unsigned count);
   // The exit code, or minus the signal that ended it; nullopt if it still runs at the limit.
   std::optional<int> Wait(std::chrono::milliseconds limit = kWaitLimit);
   // SIGKILL, if it still runs, and wait.

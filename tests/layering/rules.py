@@ -11,6 +11,7 @@ MODULES = {
     "wire": ("dapr/proto/", "belfry/v1/"),
     "records": ("belfry/storage/",),
     # Keys and certificates in files: both ends of a connection have them.
+    "net": ("client/net/",),
     "tls": ("client/tls/",),
     # The core. Its three lowest folders are named apart because `belfry next` uses them.
     "base": ("scheduler/base/",),
@@ -34,14 +35,15 @@ ARROWS = {
     "wire": set(),
     "records": {"wire"},
     "tls": set(),
+    "net": set(),
     "base": set(),
     "schedule": {"base", "wire"},
     "core": {"base", "schedule", "wire", "records"},
     "storage": {"base", "schedule", "core", "wire", "records"},
-    "server": {"base", "schedule", "core", "storage", "tls", "wire", "records"},
+    "server": {"base", "schedule", "core", "storage", "net", "tls", "wire", "records"},
     "client_api": {"wire"},
     "client_src": {"client_api", "tls", "wire"},
-    "sidecar": {"client_api", "client_src", "wire"},
+    "sidecar": {"client_api", "client_src", "net", "wire"},
     "cli": {"client_api", "client_src", "cli_next", "cli_verify", "wire"},
     "cli_next": {"cli", "base", "schedule", "wire"},
     "cli_verify": {"base", "core", "storage"},
@@ -62,7 +64,7 @@ LIBRARIES = {
 
 # library -> modules that may include it.
 LIBRARY_USERS = {
-    "gRPC": {"server", "client_src", "sidecar", "cli", "tests"},
+    "gRPC": {"server", "net", "client_src", "sidecar", "cli", "tests"},
     "RocksDB": {"storage", "tests"},
     "Boost": {"server", "sidecar", "cli", "cli_verify", "examples", "tests"},
     "CLI11": {"server", "sidecar", "cli", "tests"},
