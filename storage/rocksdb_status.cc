@@ -1,5 +1,9 @@
 #include "storage/rocksdb_status.h"
 
+#include <cstddef>
+#include <string>
+#include <string_view>
+
 #include "spdlog/fmt/fmt.h"
 
 namespace belfry {
@@ -29,18 +33,35 @@ absl::StatusCode CodeOf(const rocksdb::Status& status) {
   }
 }
 
+// Whether a text is about a table file that is not there; puts its name right. RocksDB tries a name
+// of old, and then tells of that.
+bool NamesMissingTable(std::string* text) {
+  constexpr std::string_view kOldName = ".ldb: No such file";
+  const size_t at = text->find(kOldName);
+  if (at == std::string::npos) return false;
+  for (size_t old = 0; (old = text->find(".ldb", old)) != std::string::npos;) {
+    text->replace(old, 4, ".sst");
+  }
+  return true;
+}
+
 }  // namespace
 
 absl::Status FromRocksDb(const rocksdb::Status& status, std::string_view context) {
   if (status.ok()) return absl::OkStatus();
   // RocksDB's text names the file.
+  std::string text = status.ToString();
   const char* advice = "";
-  if (status.IsCorruption()) {
-    advice = "; that file is damaged: restore the data directory from a backup";
-  } else if (status.IsNoSpace()) {
+  if (status.IsNoSpace()) {
     advice = "; make room on the disk, then start again";
+  } else if (NamesMissingTable(&text)) {
+    advice = "; a file is missing: restore the data directory from a backup";
+  } else if (status.IsCorruption()) {
+    advice =
+        "; that file, or one that it tells of, is damaged: restore the data directory from a "
+        "backup";
   }
-  return absl::Status(CodeOf(status), fmt::format("{}: {}{}", context, status.ToString(), advice));
+  return absl::Status(CodeOf(status), fmt::format("{}: {}{}", context, text, advice));
 }
 
 }  // namespace belfry

@@ -1,6 +1,9 @@
 #include "storage/rocksdb_store.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -100,8 +103,22 @@ std::vector<rocksdb::ColumnFamilyDescriptor> DescribeTables() {
   return descriptors;
 }
 
-absl::Status RefuseUnknownTables(const std::string& path,
-                                 const std::vector<rocksdb::ColumnFamilyDescriptor>& descriptors) {
+// Whether a database that is there has a file with such an extension that holds anything.
+bool HasFile(const std::string& path, std::string_view extension, bool or_empty = false) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
+    std::error_code ignored;
+    const bool counts = or_empty || entry.file_size(ignored) > 0;
+    if (entry.path().extension() == extension && counts) return true;
+  }
+  return false;
+}
+
+// Tables are made together when the database is: one that is missing later is a list that is
+// damaged, which RocksDB reads as far as it can. It would make a new one and delete the files of
+// the old.
+absl::Status CheckTables(const std::string& path,
+                         const std::vector<rocksdb::ColumnFamilyDescriptor>& descriptors) {
   std::vector<std::string> found;
   RETURN_IF_ERROR(FromRocksDb(rocksdb::DB::ListColumnFamilies({}, path, &found),
                               fmt::format("cannot read the store in \"{}\"", path)));
@@ -111,9 +128,18 @@ absl::Status RefuseUnknownTables(const std::string& path,
     if (known) continue;
     return absl::FailedPreconditionError(
         fmt::format("data directory \"{}\" holds a table \"{}\" that this version does not know; "
-                    "it was written "
-                    "by a newer version or by another program",
+                    "it was written by a newer version or by another program",
                     path, name));
+  }
+  for (const rocksdb::ColumnFamilyDescriptor& wanted : descriptors) {
+    if (std::find(found.begin(), found.end(), wanted.name) != found.end()) continue;
+    // A power cut may have come while they were made.
+    if (!HasFile(path, ".sst") && !HasFile(path, ".log")) break;
+    return absl::DataLossError(
+        fmt::format("the list of tables in \"{}\" (the file MANIFEST-... that CURRENT names) has "
+                    "lost its end, there is no table \"{}\": restore the data directory from a "
+                    "backup",
+                    path, wanted.name));
   }
   return absl::OkStatus();
 }
@@ -124,6 +150,25 @@ absl::Status CheckLogs(const std::string& path) {
     spdlog::warn("dropping the unfinished end of the log file={} offset={} bytes={}", torn->file,
                  torn->offset, torn->bytes);
     return CutTornEnd(*torn);
+  }
+  return absl::OkStatus();
+}
+
+// What RocksDB does without is told at least: nothing tells a power cut from a hand that removed
+// it.
+absl::Status WarnOfLosses(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::optional<TornEnd> manifest, CheckManifest(path));
+  if (manifest.has_value()) {
+    spdlog::warn(
+        "dropping the unfinished end of the list of files, as a power cut leaves it; if there was "
+        "none, restore the data directory from a backup file={} offset={} bytes={}",
+        manifest->file, manifest->offset, manifest->bytes);
+  }
+  if (!HasFile(path, ".log", /*or_empty=*/true)) {
+    spdlog::warn(
+        "there is no log in \"{}\": unless this is a restored backup, one was removed, and with it "
+        "the newest changes",
+        path);
   }
   return absl::OkStatus();
 }
@@ -184,8 +229,9 @@ absl::Status RocksDbStore::OpenDatabase(rocksdb::Env* env) {
   const bool is_new = !directory_->HasDatabase();
   const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = DescribeTables();
   if (!is_new) {
-    RETURN_IF_ERROR(RefuseUnknownTables(path, descriptors));
+    RETURN_IF_ERROR(CheckTables(path, descriptors));
     RETURN_IF_ERROR(CheckLogs(path));
+    RETURN_IF_ERROR(WarnOfLosses(path));
   }
   rocksdb::DBOptions options =
       MakeDbOptions(monitor_, reserve_ == nullptr ? 0 : reserve_->total_bytes());
@@ -216,7 +262,7 @@ void RocksDbStore::StartCollector() {
 absl::Status RocksDbStore::OpenDatabaseReadOnly() {
   const std::string& path = directory_->path();
   const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = DescribeTables();
-  RETURN_IF_ERROR(RefuseUnknownTables(path, descriptors));
+  RETURN_IF_ERROR(CheckTables(path, descriptors));
   RETURN_IF_ERROR(CheckWriteAheadLogs(path).status());
   rocksdb::DBOptions options = MakeDbOptions(nullptr, /*disk_bytes=*/0);
   options.create_if_missing = false;

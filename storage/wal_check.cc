@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string_view>
 #include <system_error>
@@ -94,9 +95,14 @@ struct LogContents {
   bool data_after_damage = false;
 };
 
+// What the records are: batches, or something that is not looked at.
+enum class LogContent { kBatches, kAny };
+
 // Reads one log block by block.
 class LogReader {
  public:
+  explicit LogReader(LogContent content) : content_(content) {}
+
   void AddBlock(std::string_view block);
   LogContents Finish();
 
@@ -107,6 +113,7 @@ class LogReader {
   // Position of the next valid fragment in a block with damage at `position`, or npos.
   static size_t FindFragment(std::string_view block, size_t position);
 
+  const LogContent content_;
   LogContents contents_;
   // Whether something other than zeros lies in the damaged part.
   bool damage_is_data_ = false;
@@ -177,6 +184,7 @@ void LogReader::AddFragment(const Fragment& fragment, uint64_t offset) {
 }
 
 void LogReader::AddRecord(uint64_t offset) {
+  if (content_ == LogContent::kAny) return;
   if (record_head_.size() < kBatchHeaderBytes) {
     NoteDamage(offset);
     return;
@@ -199,12 +207,12 @@ struct FileCloser {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 
-absl::StatusOr<LogContents> ReadLog(const fs::path& path) {
+absl::StatusOr<LogContents> ReadLog(const fs::path& path, LogContent content) {
   const std::unique_ptr<std::FILE, FileCloser> file(std::fopen(path.c_str(), "rbe"));
   if (file == nullptr) {
     return absl::ErrnoToStatus(errno, fmt::format("cannot open log \"{}\"", path.string()));
   }
-  LogReader reader;
+  LogReader reader(content);
   std::string block(kBlockBytes, '\0');
   for (;;) {
     const size_t size = std::fread(block.data(), 1, block.size(), file.get());
@@ -258,7 +266,7 @@ absl::StatusOr<std::optional<TornEnd>> CheckWriteAheadLogs(const std::string& di
   std::optional<TornEnd> damage;
   std::optional<uint64_t> next_sequence;
   for (const fs::path& log : logs) {
-    ASSIGN_OR_RETURN(const LogContents contents, ReadLog(log));
+    ASSIGN_OR_RETURN(const LogContents contents, ReadLog(log, LogContent::kBatches));
     const bool has_data = contents.first_sequence.has_value() || contents.data_after_damage;
     if (damage.has_value() && has_data) {
       const bool goes_on = contents.first_sequence.has_value() && next_sequence.has_value() &&
@@ -274,6 +282,17 @@ absl::StatusOr<std::optional<TornEnd>> CheckWriteAheadLogs(const std::string& di
     if (!damage.has_value()) damage = torn;
   }
   return damage;
+}
+
+absl::StatusOr<std::optional<TornEnd>> CheckManifest(const std::string& directory) {
+  std::ifstream current(fs::path(directory) / "CURRENT");
+  std::string name;
+  std::getline(current, name);
+  const fs::path manifest = fs::path(directory) / name;
+  ASSIGN_OR_RETURN(const LogContents contents, ReadLog(manifest, LogContent::kAny));
+  if (!contents.damage_offset.has_value()) return std::nullopt;
+  return TornEnd{manifest.string(), *contents.damage_offset,
+                 contents.size - *contents.damage_offset};
 }
 
 absl::Status CutTornEnd(const TornEnd& torn) {

@@ -35,6 +35,11 @@ struct TornEnd {
 // REQUIRES: nobody writes the logs meanwhile.
 absl::StatusOr<std::optional<TornEnd>> CheckWriteAheadLogs(const std::string& directory);
 
+// The torn end of the list of files that CURRENT names, which is written like a log, or nothing.
+// Recovery drops it. After a power cut that is right; a file that was cut off by something else has
+// lost more, and nothing tells the two apart. Errors as above.
+absl::StatusOr<std::optional<TornEnd>> CheckManifest(const std::string& directory);
+
 // Cuts a torn end off, durably. RocksDB may keep a log from which it recovered nothing; with
 // records in later logs its torn end would be taken for damage the next time. An error that names
 // the file if that fails.

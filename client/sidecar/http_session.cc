@@ -165,6 +165,13 @@ class Session {
       if (IsMalformed(header_error)) co_await Refuse(400, "400 Bad Request");
       co_return false;
     }
+    // How long such a body is cannot be known, and so not where the next request begins.
+    const std::string coding(parser->get()[http::field::transfer_encoding]);
+    if (!coding.empty() && !beast::iequals(coding, "chunked")) {
+      co_await Refuse(501,
+                      fmt::format("Transfer-Encoding \"{}\": only chunked is understood", coding));
+      co_return false;
+    }
 
     HttpRequest request;
     const bool body_ok = co_await ReadBody(*parser, &request);

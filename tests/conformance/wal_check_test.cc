@@ -108,6 +108,25 @@ TEST_CASE("sound logs pass", "[wal]") {
   REQUIRE(closed.OpenAndCount() == kRows);
 }
 
+TEST_CASE("the end of the list of files is checked like a log's", "[wal]") {
+  ClosedStore closed(kSmallValue);
+  const auto sound = CheckManifest(closed.path());
+  RequireOk(sound.status());
+  CHECK_FALSE(sound->has_value());
+  std::string name = ReadFile(fs::path(closed.path()) / "CURRENT");
+  name.pop_back();
+  const fs::path manifest = fs::path(closed.path()) / name;
+  const uintmax_t size = fs::file_size(manifest);
+  fs::resize_file(manifest, size - 1);
+  const auto torn = CheckManifest(closed.path());
+  RequireOk(torn.status());
+  REQUIRE(torn->has_value());
+  CHECK((*torn)->file == manifest);
+  CHECK((*torn)->offset + (*torn)->bytes == size - 1);
+  fs::remove(manifest);
+  CHECK_FALSE(CheckManifest(closed.path()).ok());
+}
+
 TEST_CASE("a directory without logs passes", "[wal]") {
   TempDir temp;
   REQUIRE(!Check(temp.path()).has_value());

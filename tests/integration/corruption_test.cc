@@ -148,5 +148,53 @@ TEST_CASE("a table file that was cut ends the start") {
   CHECK_THAT(result.out + result.err, Catch::Contains("restore the data directory from a backup"));
 }
 
+TEST_CASE("a table file that is missing ends the start and is named") {
+  KilledScheduler killed("1h");
+  killed.scheduler.Start();
+  killed.scheduler.Kill();
+  const std::string table = Largest(killed.scheduler.data_dir(), ".sst");
+  fs::remove(table);
+  const CommandResult result = killed.StartInVain();
+  CHECK(result.exit_code == 1);
+  CHECK_THAT(result.out + result.err, Catch::Contains(fs::path(table).filename().string()));
+  CHECK_THAT(result.out + result.err, Catch::Contains("a file is missing: restore"));
+}
+
+std::string ManifestOf(const std::string& directory) {
+  std::string name = ReadFile(directory + "/CURRENT");
+  REQUIRE(name.ends_with('\n'));
+  name.pop_back();
+  return directory + "/" + name;
+}
+
+TEST_CASE("a list of files that has lost its end is never taken for a whole one") {
+  KilledScheduler killed("1h");
+  killed.scheduler.Start();
+  killed.scheduler.Kill();
+  const std::string manifest = ManifestOf(killed.scheduler.data_dir());
+  SECTION("nothing is left of it") {
+    fs::resize_file(manifest, 0);
+    const CommandResult result = killed.StartInVain();
+    CHECK(result.exit_code == 1);
+    CHECK_THAT(result.out + result.err, Catch::Contains("there is no table"));
+    CHECK_THAT(result.out + result.err,
+               Catch::Contains("restore the data directory from a backup"));
+  }
+  SECTION("it ends within an entry") {
+    fs::resize_file(manifest, fs::file_size(manifest) - 1);
+    killed.scheduler.Start();
+    CHECK_THAT(killed.scheduler.process().Output(),
+               Catch::Contains("unfinished end of the list of files") &&
+                   Catch::Contains(fs::path(manifest).filename().string()));
+  }
+}
+
+TEST_CASE("a log that was removed is missed") {
+  KilledScheduler killed("1h");
+  fs::remove(Largest(killed.scheduler.data_dir(), ".log"));
+  killed.scheduler.Start();
+  CHECK_THAT(killed.scheduler.process().Output(), Catch::Contains("there is no log in"));
+}
+
 }  // namespace
 }  // namespace belfry::integration

@@ -119,6 +119,19 @@ TEST_CASE("http limits: garbage of many kinds") {
   CHECK(f.Serves());
 }
 
+TEST_CASE("http limits: a body in a coding that is not understood ends the connection") {
+  const std::string coding = GENERATE("xchunked", "gzip", "gzip, chunked", "chunked, gzip");
+  Fixture f;
+  RawConnection client(f.server.port());
+  client.Send("POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + coding +
+              "\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string answer = client.ReadAll();
+  CAPTURE(coding, answer);
+  CHECK(answer.starts_with("HTTP/1.1 501 "));
+  CHECK_THAT(answer, Catch::Contains("\"" + coding + "\": only chunked"));
+  CHECK(answer.find("HTTP/1.1", 1) == std::string::npos);
+}
+
 TEST_CASE("http limits: many connections, of which some are too many") {
   constexpr int kMost = 200;
   HttpServerOptions options;
