@@ -42,9 +42,9 @@ inline constexpr absl::Duration kStopTimeout = absl::Seconds(10);
 // Answers up to this size are not counted against --max-answer-bytes.
 inline constexpr size_t kSmallAnswerBytes = size_t{64} << 10;
 
-// How often the files of certificates are looked at when nobody connects. (Each new connection
-// looks at them as well.)
-inline constexpr absl::Duration kCertificateRefresh = absl::Seconds(10);
+// How often it is looked whether the data directory is still there, and whether the files of
+// certificates have changed when nobody connects. (Each new connection looks at them as well.)
+inline constexpr absl::Duration kLookAfterPeriod = absl::Seconds(1);
 
 // HTTP (health and metrics). Connections beyond the limit are closed at once, requests beyond the
 // others with their connection.

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "fmt/format.h"
 #include "grpcpp/security/server_credentials.h"
 #include "scheduler/base/clock.h"
 #include "scheduler/base/status_macros.h"
@@ -236,6 +237,10 @@ absl::Status Scheduler::Start() {
 }
 
 void Scheduler::LookAfter() {
+  if (!store_->IsInPlace()) {
+    EndNow(fmt::format("the data directory \"{}\", or its lock file, was removed or moved away",
+                       config_.data_dir));
+  }
   if (certificates_ != nullptr) certificates_->Refresh();
 }
 
@@ -278,7 +283,7 @@ int RunScheduler(const Config& config) {
     return EXIT_FAILURE;
   }
   std::optional<int> signal;
-  while (!(signal = (*signals)->WaitFor(kCertificateRefresh)).has_value()) scheduler.LookAfter();
+  while (!(signal = (*signals)->WaitFor(kLookAfterPeriod)).has_value()) scheduler.LookAfter();
   spdlog::info("stopping signal={}", *signal);
   scheduler.Stop();
   spdlog::info("stopped");

@@ -165,6 +165,14 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::OpenForReading(
 DataDirectory::DataDirectory(std::string path, int lock_fd)
     : path_(std::move(path)), lock_fd_(lock_fd) {}
 
+bool DataDirectory::IsInPlace() const {
+  struct stat held = {};
+  struct stat found = {};
+  return ::fstat(lock_fd_, &held) == 0 &&
+         ::stat((fs::path(path_) / kLockFile).c_str(), &found) == 0 &&
+         held.st_dev == found.st_dev && held.st_ino == found.st_ino;
+}
+
 DataDirectory::~DataDirectory() {
   if (lock_fd_ >= 0) ::close(lock_fd_);
 }

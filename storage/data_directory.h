@@ -39,6 +39,11 @@ class DataDirectory {
   // Whether a database has been created in it.
   bool HasDatabase() const;
 
+  // Whether its path still leads to the directory that was opened: somebody may have removed or
+  // moved it, and RocksDB would write on to files that nobody finds again. REQUIRES: not opened for
+  // reading. Any thread.
+  bool IsInPlace() const;
+
   // Makes the entries of the directory, and its own entry in its parent, durable.
   absl::Status Sync() const;
 

@@ -60,6 +60,8 @@ class RocksDbStore : public Store {
   absl::Status Checkpoint(const std::string& path) const;
 
   const std::string& path() const { return directory_->path(); }
+  // As DataDirectory::IsInPlace.
+  bool IsInPlace() const { return directory_->IsInPlace(); }
 
   // Keeps all that was written. REQUIRES: all snapshots are gone and no call is running.
   ~RocksDbStore() override;

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <set>
 #include <string>
 #include <vector>
@@ -126,6 +127,19 @@ TEST_CASE("a signal ends the scheduler in time whatever is connected, and nothin
   REQUIRE(trigger.has_value());
   CHECK(trigger->name() == "in-flight");
   CHECK_THAT(trigger->data().value(), Catch::Contains("payload"));
+}
+
+TEST_CASE("a scheduler whose data directory is taken away ends") {
+  SchedulerProcess scheduler({.port = FreePort()});
+  SchedulerClient client(scheduler.address());
+  REQUIRE(client.Schedule("job", DueIn("1h")).ok());
+  const std::filesystem::path directory = scheduler.data_dir();
+  std::filesystem::rename(directory, directory.string() + ".moved");
+  CHECK(scheduler.process().Wait() == 1);
+  CHECK_THAT(scheduler.process().Output(), Catch::Contains("was removed or moved away"));
+  std::filesystem::rename(directory.string() + ".moved", directory);
+  scheduler.Start();
+  CHECK(client.Has("job"));
 }
 
 TEST_CASE("clients that take nothing do not hold up the end") {
