@@ -79,6 +79,22 @@ std::optional<Fragment> ReadFragment(std::string_view bytes) {
   return Fragment{static_cast<FragmentType>(type), bytes.substr(kHeaderBytes, length)};
 }
 
+// Whether `rest`, with which a log ends, begins like a fragment that is longer than that.
+bool IsCutShort(std::string_view rest) {
+  if (rest.size() < kHeaderBytes) return true;
+  const auto type = static_cast<unsigned char>(rest[kTypeOffset]);
+  return type >= static_cast<unsigned char>(FragmentType::kFull) &&
+         type <= static_cast<unsigned char>(FragmentType::kLast) &&
+         kHeaderBytes + LittleEndian(rest.substr(kLengthOffset, 2)) > rest.size();
+}
+
+// Whether the fragment at the start of `bytes` is whole with `length` bytes of data, whatever
+// length it says: the checksum does not cover that.
+bool IsWholeWith(size_t length, std::string_view bytes) {
+  return LittleEndian(bytes.substr(0, kLengthOffset)) ==
+         MaskedCrc(bytes.substr(kTypeOffset, 1 + length));
+}
+
 bool IsZero(std::string_view bytes) {
   return bytes.find_first_not_of('\0') == std::string_view::npos;
 }
@@ -123,9 +139,18 @@ class LogReader {
 };
 
 size_t LogReader::FindFragment(std::string_view block, size_t position) {
+  // Then what looks like fragments may be data of this one: a client can write such data, and must
+  // not keep the scheduler from starting after a crash. It is another fragment only if it follows
+  // this one, whose length is damaged.
+  const bool may_be_data = block.size() < kBlockBytes && IsCutShort(block.substr(position));
   for (size_t i = position + 1; i + kHeaderBytes < block.size(); ++i) {
     const std::optional<Fragment> fragment = ReadFragment(block.substr(i));
-    if (fragment.has_value() && !fragment->data.empty()) return i;
+    if (!fragment.has_value() || fragment->data.empty()) continue;
+    if (!may_be_data) return i;
+    if (i >= position + kHeaderBytes &&
+        IsWholeWith(i - position - kHeaderBytes, block.substr(position))) {
+      return i;
+    }
   }
   return std::string_view::npos;
 }

@@ -149,6 +149,34 @@ TEST_CASE("a torn end is dropped and told of", "[wal]") {
   REQUIRE(closed.OpenAndCount() == kRows - 1);
 }
 
+TEST_CASE("a torn end may hold what looks like records", "[wal]") {
+  ClosedStore closed(kSmallValue);
+  const std::string record = closed.bytes().substr(0, closed.record_bytes());
+  std::string forged;
+  while (forged.size() < 60000) forged += record;
+  TempDir temp;
+  auto store = RocksDbStore::Open({temp / "data"});
+  RequireOk(store.status());
+  Put(**store, Table::kJobs, KeyOf(0), "whole");
+  RequireOk((*store)->Sync());
+  const fs::path log = Logs(temp / "data").front();
+  const uintmax_t before = fs::file_size(log);
+  Put(**store, Table::kJobs, KeyOf(1), forged);
+  RequireOk((*store)->Sync());
+  store->reset();
+  const std::string bytes = ReadFile(log);
+  REQUIRE(bytes.size() > before + forged.size());
+  // Wherever the write ended.
+  for (size_t size = before + 1; size < bytes.size(); size += 997) {
+    WriteFile(log, bytes.substr(0, size));
+    INFO(size << " bytes");
+    const auto torn = CheckWriteAheadLogs(temp / "data");
+    RequireOk(torn.status());
+    REQUIRE(torn->has_value());
+    CHECK((*torn)->offset == before);
+  }
+}
+
 TEST_CASE("damage in the last record cannot be told from a torn end", "[wal]") {
   ClosedStore closed(GENERATE(kSmallValue, kLargeValue));
   closed.Flip(closed.bytes().size() - 10);
