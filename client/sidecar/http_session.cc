@@ -31,6 +31,9 @@ using Response = http::response<http::string_body>;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadChunk = 4096;
+// What is read ahead beside a head of the largest size. Also the most that the extensions of a
+// chunk, or the trailers of a body, may have: they are parsed as a whole.
+constexpr std::size_t kReadAhead = std::size_t{64} << 10;
 // What a client of HTTP/2 says first.
 constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 constexpr std::string_view kSwitching =
@@ -78,7 +81,9 @@ asio::awaitable<HttpResponse> Answer(const HttpHandler& handler, HttpRequest req
 class Session {
  public:
   Session(HttpSocket socket, std::shared_ptr<HttpServerState> state)
-      : stream_(std::move(socket)), state_(std::move(state)) {}
+      : stream_(std::move(socket)),
+        state_(std::move(state)),
+        buffer_(state_->options.max_header_bytes + kReadAhead) {}
 
   asio::awaitable<void> Run() {
     const Counted connection(state_->connections);
@@ -272,8 +277,8 @@ class Session {
   }
 
   beast::basic_stream<asio::generic::stream_protocol> stream_;
-  beast::flat_buffer buffer_;
   const std::shared_ptr<HttpServerState> state_;
+  beast::flat_buffer buffer_;
   std::optional<Http2Upgrade> upgrade_;  // the client and we agreed to go on with HTTP/2
 };
 

@@ -119,6 +119,24 @@ TEST_CASE("http limits: garbage of many kinds") {
   CHECK(f.Serves());
 }
 
+TEST_CASE("http limits: what stands between the chunks of a body has a limit, too") {
+  const std::string framing =
+      GENERATE(std::string("5;"), std::string("0\r\nx: "), std::string(1, '0'));
+  HttpServerOptions options = ShortLimits();
+  options.body_timeout = absl::Minutes(1);
+  Fixture f(options);
+  RawConnection client(f.server.port());
+  client.Send("POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + framing +
+              std::string(std::size_t{1} << 20, '0'));
+  CAPTURE(framing);
+  const auto begin = Clock::now();
+  const std::string answer = client.ReadAll();
+  CHECK(Clock::now() - begin < std::chrono::seconds(5));
+  // It may be lost, as not all of what was sent is read.
+  CHECK((answer.empty() || answer.starts_with("HTTP/1.1 400 ")));
+  CHECK(f.Serves());
+}
+
 TEST_CASE("http limits: a body in a coding that is not understood ends the connection") {
   const std::string coding = GENERATE("xchunked", "gzip", "gzip, chunked", "chunked, gzip");
   Fixture f;
