@@ -99,10 +99,21 @@ bool CompactionFiles::Take(const std::string& path) {
   return paths_.erase(path) > 0;
 }
 
+namespace {
+
+// RocksDB writes paths with and without slashes that do not matter.
+std::filesystem::path Normal(const std::string& path) {
+  const std::filesystem::path normal = std::filesystem::path(path).lexically_normal();
+  return normal.has_filename() ? normal : normal.parent_path();
+}
+
+}  // namespace
+
 ReserveFileSystem::ReserveFileSystem(std::shared_ptr<rocksdb::FileSystem> below,
-                                     DiskReserve* reserve,
+                                     const std::string& directory, DiskReserve* reserve,
                                      std::shared_ptr<CompactionFiles> compaction_files)
     : FileSystemWrapper(std::move(below)),
+      directory_(Normal(directory)),
       reserve_(reserve),
       compaction_files_(std::move(compaction_files)) {}
 
@@ -112,7 +123,9 @@ IOStatus ReserveFileSystem::NewWritableFile(const std::string& path, const FileO
   std::unique_ptr<rocksdb::FSWritableFile> below;
   const IOStatus opened = FileSystemWrapper::NewWritableFile(path, options, &below, debug);
   if (!opened.ok()) return opened;
-  if (compaction_files_->Take(path)) {
+  if (Normal(path).parent_path() != directory_) {
+    *file = std::move(below);
+  } else if (compaction_files_->Take(path)) {
     *file = std::make_unique<CompactionFile>(std::move(below), reserve_);
   } else {
     *file = std::make_unique<VitalFile>(std::move(below), reserve_);

@@ -6,6 +6,7 @@
 // really finds no space ends the process. Before anything else is written to a full disk, the
 // ballast is given up; and while the reserve is being used up, no file takes space ahead.
 
+#include <filesystem>
 #include <memory>
 #include <set>
 #include <string>
@@ -34,9 +35,10 @@ class CompactionFiles final : public rocksdb::EventListener {
 // Thread safety: all methods may be called from any thread.
 class ReserveFileSystem final : public rocksdb::FileSystemWrapper {
  public:
-  // `reserve` is borrowed.
-  ReserveFileSystem(std::shared_ptr<rocksdb::FileSystem> below, DiskReserve* reserve,
-                    std::shared_ptr<CompactionFiles> compaction_files);
+  // `reserve` is borrowed, and that of the disk of `directory`, which is the store's: files
+  // elsewhere, those of backups, have nothing to do with it.
+  ReserveFileSystem(std::shared_ptr<rocksdb::FileSystem> below, const std::string& directory,
+                    DiskReserve* reserve, std::shared_ptr<CompactionFiles> compaction_files);
 
   const char* Name() const override { return "ReserveFileSystem"; }
   rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
@@ -44,6 +46,7 @@ class ReserveFileSystem final : public rocksdb::FileSystemWrapper {
                                     rocksdb::IODebugContext* debug) override;
 
  private:
+  const std::filesystem::path directory_;  // as Normal has it
   DiskReserve* const reserve_;
   const std::shared_ptr<CompactionFiles> compaction_files_;
 };

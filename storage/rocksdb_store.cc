@@ -219,8 +219,8 @@ absl::Status RocksDbStore::OpenReserve(DiskReserveOptions options, rocksdb::Env*
   ASSIGN_OR_RETURN(reserve_, DiskReserve::Open(directory_->path(), std::move(options)));
   compaction_files_ = std::make_shared<CompactionFiles>();
   env_ = std::make_unique<ReserveEnv>(
-      env,
-      std::make_shared<ReserveFileSystem>(env->GetFileSystem(), reserve_.get(), compaction_files_));
+      env, std::make_shared<ReserveFileSystem>(env->GetFileSystem(), directory_->path(),
+                                               reserve_.get(), compaction_files_));
   return absl::OkStatus();
 }
 
@@ -286,7 +286,12 @@ absl::Status RocksDbStore::Checkpoint(const std::string& path) const {
   RETURN_IF_ERROR(FromRocksDb(rocksdb::Checkpoint::Create(db_.get(), &made), context));
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
   // Never flushes first: that would hold up writes, and the logs are copied anyway.
-  return FromRocksDb(checkpoint->CreateCheckpoint(path, UINT64_MAX), context);
+  const rocksdb::Status copied = checkpoint->CreateCheckpoint(path, UINT64_MAX);
+  // Nothing of the store's own has failed.
+  if (copied.IsNoSpace()) {
+    return absl::ResourceExhaustedError(fmt::format("{}: {}", context, copied.ToString()));
+  }
+  return FromRocksDb(copied, context);
 }
 
 RocksDbStore::~RocksDbStore() {
