@@ -74,7 +74,6 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const std::strin
   builder.SetMaxSendMessageSize(kUnlimited);
   net::AcceptorOptions options;
   options.take = net::HandOver(&builder, grpc::InsecureServerCredentials());
-  options.on_refused = LogRefused;
   builder.RegisterService(service);
   auto sockets = net::ListeningSockets::OnPath(path, kSocketMode);
   if (!sockets.ok()) {

@@ -134,6 +134,12 @@ bool IsLoopbackAddress(std::string_view address) {
          address == "[::1]";
 }
 
+std::string ListenHost(std::string_view address) {
+  if (IsWildcardAddress(address)) return "";
+  const bool is_bracketed = address.starts_with('[') && address.ends_with(']');
+  return std::string(is_bracketed ? address.substr(1, address.size() - 2) : address);
+}
+
 std::string JoinHostPort(std::string_view host, uint16_t port) {
   const bool needs_brackets = host.find(':') != std::string_view::npos && !host.starts_with('[');
   return needs_brackets ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);

@@ -19,6 +19,10 @@ bool IsWildcardAddress(std::string_view address);
 // True for an address that only this machine can reach: localhost, 127.x.x.x, ::1 or [::1].
 bool IsLoopbackAddress(std::string_view address);
 
+// The host of an address to listen on as net::ListeningSockets wants it: empty for all interfaces,
+// without brackets.
+std::string ListenHost(std::string_view address);
+
 // "host:port"; an IPv6 host is put in brackets, unless it already is.
 std::string JoinHostPort(std::string_view host, uint16_t port);
 

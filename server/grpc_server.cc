@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "client/net/grpc_connections.h"
+#include "client/net/reset_guard.h"
 #include "google/protobuf/stubs/logging.h"
 #include "grpc/grpc.h"
 #include "grpc/support/log.h"
@@ -72,31 +73,12 @@ void SetOptions(grpc::ServerBuilder* builder, const Limits& limits) {
   grpc::ResourceQuota quota("requests");
   quota.Resize(limits.max_received_bytes);
   builder->SetResourceQuota(quota);
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(limits.keepalive_time));
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
-                              Milliseconds(limits.keepalive_timeout));
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  // Otherwise pings stop after two, as long as no data flows.
-  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  net::KeepAlive(builder, limits.keepalive_time, limits.keepalive_timeout);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                               Milliseconds(kMinClientPingInterval));
 }
 
-// As ListeningSockets wants it.
-std::string HostOf(const std::string& address) {
-  if (IsWildcardAddress(address)) return "";
-  const bool is_bracketed = address.starts_with('[') && address.ends_with(']');
-  return is_bracketed ? address.substr(1, address.size() - 2) : address;
-}
-
 }  // namespace
-
-void LogRefused(int connections) {
-  spdlog::warn(
-      "connections closed, because there are too many for the process's limit of descriptors "
-      "connections={}",
-      connections);
-}
 
 void SetUpGrpc() {
   gpr_set_log_function(LogFromGrpc);
@@ -108,27 +90,30 @@ void SetUpGrpc() {
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const std::string& address, uint16_t port, std::shared_ptr<grpc::ServerCredentials> credentials,
     const std::vector<grpc::Service*>& services, const Limits& limits) {
-  auto sockets = net::ListeningSockets::OnPort(HostOf(address), port);
+  auto sockets = net::ListeningSockets::OnPort(ListenHost(address), port);
   if (!sockets.ok()) return sockets.status();
   grpc::ServerBuilder builder;
   SetOptions(&builder, limits);
+  auto unimplemented = std::make_unique<grpc::CallbackGenericService>();
+  net::GuardResets(&builder, unimplemented.get());
   net::AcceptorOptions options;
   options.user_timeout = limits.keepalive_timeout;
   options.take = net::HandOver(&builder, credentials);
-  options.on_refused = LogRefused;
   for (grpc::Service* const service : services) builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr) return absl::UnavailableError("cannot start the gRPC server");
   auto acceptor =
       std::make_unique<net::ConnectionAcceptor>(*std::move(sockets), std::move(options));
-  return std::unique_ptr<GrpcServer>(
-      new GrpcServer(std::move(credentials), std::move(server), std::move(acceptor)));
+  return std::unique_ptr<GrpcServer>(new GrpcServer(
+      std::move(credentials), std::move(unimplemented), std::move(server), std::move(acceptor)));
 }
 
 GrpcServer::GrpcServer(std::shared_ptr<grpc::ServerCredentials> credentials,
+                       std::unique_ptr<grpc::CallbackGenericService> unimplemented,
                        std::unique_ptr<grpc::Server> server,
                        std::unique_ptr<net::ConnectionAcceptor> acceptor)
     : credentials_(std::move(credentials)),
+      unimplemented_(std::move(unimplemented)),
       server_(std::move(server)),
       acceptor_(std::move(acceptor)),
       port_(acceptor_->port()) {}

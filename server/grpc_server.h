@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/net/connection_acceptor.h"
+#include "grpcpp/generic/async_generic_service.h"
 #include "grpcpp/impl/service_type.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
@@ -21,9 +22,6 @@ namespace belfry::server {
 // protobuf, to our log, and keeps gRPC from waiting, when its last user goes, for connections whose
 // peers do not read (it would do so for ten seconds). Call once, before anything else of gRPC.
 void SetUpGrpc();
-
-// Logs that connections were refused, see net::AcceptorOptions.
-void LogRefused(int connections);
 
 // Thread safety: belongs to its owner.
 class GrpcServer {
@@ -45,11 +43,14 @@ class GrpcServer {
 
  private:
   GrpcServer(std::shared_ptr<grpc::ServerCredentials> credentials,
+             std::unique_ptr<grpc::CallbackGenericService> unimplemented,
              std::unique_ptr<grpc::Server> server,
              std::unique_ptr<net::ConnectionAcceptor> acceptor);
 
   // gRPC asks them for certificates as long as the server lives.
   const std::shared_ptr<grpc::ServerCredentials> credentials_;
+  // Answers what no service does. Outlives the server.
+  const std::unique_ptr<grpc::CallbackGenericService> unimplemented_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<net::ConnectionAcceptor> acceptor_;  // null after Shutdown
   const uint16_t port_;

@@ -1,7 +1,13 @@
 #include "server/http_server.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <list>
+#include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -9,18 +15,21 @@
 #include "boost/asio/awaitable.hpp"
 #include "boost/asio/co_spawn.hpp"
 #include "boost/asio/detached.hpp"
+#include "boost/asio/executor_work_guard.hpp"
 #include "boost/asio/io_context.hpp"
 #include "boost/asio/ip/tcp.hpp"
-#include "boost/asio/ip/v6_only.hpp"
-#include "boost/asio/steady_timer.hpp"
+#include "boost/asio/post.hpp"
 #include "boost/asio/use_awaitable.hpp"
 #include "boost/beast/core/flat_buffer.hpp"
 #include "boost/beast/core/tcp_stream.hpp"
 #include "boost/beast/http/empty_body.hpp"
+#include "boost/beast/http/error.hpp"
 #include "boost/beast/http/parser.hpp"
 #include "boost/beast/http/read.hpp"
 #include "boost/beast/http/string_body.hpp"
 #include "boost/beast/http/write.hpp"
+#include "client/net/connection_acceptor.h"
+#include "client/net/listening_sockets.h"
 #include "fmt/format.h"
 #include "server/broadcast_address.h"
 #include "server/limits.h"
@@ -35,36 +44,12 @@ using asio::ip::tcp;
 // Results come as (error, value): nothing throws.
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
-// Pause after a failed accept, e.g. when the process has no file descriptors left.
-constexpr absl::Duration kAcceptPause = absl::Milliseconds(100);
-
-absl::Status ListenError(const std::string& address, uint16_t port,
-                         const boost::system::error_code& error) {
-  const std::string host = IsWildcardAddress(address) ? "[::]" : address;
-  return absl::UnavailableError(
-      fmt::format("cannot listen on {}: {}", JoinHostPort(host, port), error.message()));
-}
-
-absl::Status Bind(tcp::acceptor* acceptor, const tcp::endpoint& endpoint,
-                  const std::string& address) {
-  boost::system::error_code error;
-  acceptor->open(endpoint.protocol(), error);
-  if (error) return ListenError(address, endpoint.port(), error);
-  acceptor->set_option(tcp::acceptor::reuse_address(true), error);
-  if (endpoint.protocol() == tcp::v6()) {
-    acceptor->set_option(asio::ip::v6_only(!IsWildcardAddress(address)), error);
-  }
-  acceptor->bind(endpoint, error);
-  if (error) return ListenError(address, endpoint.port(), error);
-  acceptor->listen(asio::socket_base::max_listen_connections, error);
-  if (error) return ListenError(address, endpoint.port(), error);
-  return absl::OkStatus();
-}
-
-// What a listening port needs while it is open.
-struct Listener {
-  tcp::acceptor acceptor;
+// What belongs to one port. Touched on the server's thread only.
+struct Port {
   HttpHandler handler;
+  size_t connections = 0;
+  // Those that wait for a request or the rest of one, the one that has waited longest first.
+  std::list<tcp::socket*> waiting;
 };
 
 http::response<http::string_body> MakeResponse(const http::request<http::empty_body>& request,
@@ -88,46 +73,98 @@ http::response<http::string_body> MakeResponse(const http::request<http::empty_b
   return response;
 }
 
-// One connection, until either side closes it. `open` counts connections.
-asio::awaitable<void> ServeConnection(tcp::socket socket, std::shared_ptr<Listener> listener,
-                                      std::shared_ptr<size_t> open) {
-  boost::beast::tcp_stream stream(std::move(socket));
-  boost::beast::flat_buffer buffer(kMaxHttpHeaderBytes + kMaxHttpBodyBytes);
-  bool keep_alive = true;
-  while (keep_alive) {
+// The answer to a request that cannot be read; none if there is nobody to read it.
+std::optional<http::response<http::string_body>> MakeRefusal(
+    const boost::system::error_code& error) {
+  http::response<http::string_body> response;
+  response.keep_alive(false);
+  if (error == http::error::header_limit) {
+    response.result(http::status::request_header_fields_too_large);
+    response.body() = fmt::format("the limit of a head is {} bytes\n", kMaxHttpHeaderBytes);
+  } else if (error == http::error::body_limit) {
+    response.result(http::status::payload_too_large);
+    response.body() = fmt::format("the limit of a body is {} bytes\n", kMaxHttpBodyBytes);
+  } else if (error.category() == http::make_error_code(http::error::bad_method).category() &&
+             error != http::error::end_of_stream && error != http::error::partial_message) {
+    response.result(http::status::bad_request);
+    response.body() = fmt::format("not a request of HTTP: {}\n", error.message());
+  } else {
+    return std::nullopt;
+  }
+  response.set(http::field::content_type, "text/plain; charset=utf-8");
+  response.prepare_payload();
+  return response;
+}
+
+// One connection, until either side closes it.
+class Connection {
+ public:
+  Connection(tcp::socket socket, std::shared_ptr<Port> port)
+      : stream_(std::move(socket)), port_(std::move(port)) {
+    ++port_->connections;
+  }
+  ~Connection() { --port_->connections; }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  asio::awaitable<void> Serve() {
+    bool keep_alive = true;
+    while (keep_alive) keep_alive = co_await ServeOne();
+    boost::system::error_code ignored;
+    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  }
+
+ private:
+  // Whether another request may follow.
+  asio::awaitable<bool> ServeOne() {
     http::request_parser<http::empty_body> parser;
     parser.header_limit(static_cast<std::uint32_t>(kMaxHttpHeaderBytes));
     parser.body_limit(kMaxHttpBodyBytes);
-    stream.expires_after(absl::ToChronoMilliseconds(kHttpTimeout));
-    const auto [read_error, read] = co_await http::async_read(stream, buffer, parser, kAwait);
-    if (read_error) break;
-    http::response<http::string_body> response = MakeResponse(parser.get(), listener->handler);
-    keep_alive = response.keep_alive();
-    stream.expires_after(absl::ToChronoMilliseconds(kHttpTimeout));
-    const auto [write_error, written] = co_await http::async_write(stream, response, kAwait);
-    if (write_error) break;
+    stream_.expires_after(absl::ToChronoMilliseconds(kHttpTimeout));
+    const auto place = port_->waiting.insert(port_->waiting.end(), &stream_.socket());
+    const auto [error, read] = co_await http::async_read(stream_, buffer_, parser, kAwait);
+    port_->waiting.erase(place);
+    auto response = error ? MakeRefusal(error) : MakeResponse(parser.get(), port_->handler);
+    if (!response.has_value()) co_return false;
+    stream_.expires_after(absl::ToChronoMilliseconds(kHttpTimeout));
+    const auto [write_error, written] = co_await http::async_write(stream_, *response, kAwait);
+    co_return !write_error && response->keep_alive();
   }
-  boost::system::error_code ignored;
-  stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
-  --*open;
+
+  boost::beast::tcp_stream stream_;
+  const std::shared_ptr<Port> port_;
+  boost::beast::flat_buffer buffer_{kMaxHttpHeaderBytes + kMaxHttpBodyBytes};
+};
+
+asio::awaitable<void> ServeConnection(tcp::socket socket, std::shared_ptr<Port> port) {
+  Connection connection(std::move(socket), std::move(port));
+  co_await connection.Serve();
 }
 
-asio::awaitable<void> Accept(std::shared_ptr<Listener> listener, std::shared_ptr<size_t> open) {
-  const auto executor = co_await asio::this_coro::executor;
-  while (listener->acceptor.is_open()) {
-    auto [error, socket] = co_await listener->acceptor.async_accept(kAwait);
-    if (error == asio::error::operation_aborted) co_return;
-    if (error) {
-      asio::steady_timer pause(executor, absl::ToChronoMilliseconds(kAcceptPause));
-      const auto [wait_error] = co_await pause.async_wait(kAwait);
-      if (wait_error) co_return;
-      continue;
-    }
-    // Above the limit the socket closes as it goes out of scope.
-    if (*open >= kMaxHttpConnections) continue;
-    ++*open;
-    asio::co_spawn(executor, ServeConnection(std::move(socket), listener, open), asio::detached);
+// Begins to serve a connection, if there is a place for it.
+void TakeConnection(tcp::socket socket, const std::shared_ptr<Port>& port) {
+  if (port->connections >= kMaxHttpConnections) {
+    if (port->waiting.empty()) return;
+    // Its read ends with an error, and so the connection.
+    tcp::socket* const longest = port->waiting.front();
+    boost::system::error_code ignored;
+    longest->close(ignored);
+    port->waiting.splice(port->waiting.end(), port->waiting, port->waiting.begin());
   }
+  const auto executor = socket.get_executor();
+  asio::co_spawn(executor, ServeConnection(std::move(socket), port), asio::detached);
+}
+
+// Owns the connection `fd`.
+tcp::socket MakeSocket(asio::io_context& io, int fd) {
+  int family = AF_INET;
+  socklen_t bytes = sizeof(family);
+  ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &bytes);
+  tcp::socket socket(io);
+  boost::system::error_code error;
+  socket.assign(family == AF_INET6 ? tcp::v6() : tcp::v4(), fd, error);
+  if (error) ::close(fd);  // then the first read of the socket fails
+  return socket;
 }
 
 }  // namespace
@@ -137,52 +174,43 @@ class HttpServer::Impl {
   ~Impl() { Stop(); }
 
   absl::StatusOr<uint16_t> Listen(const std::string& address, uint16_t port, HttpHandler handler) {
-    auto listener = std::make_shared<Listener>(Listener{tcp::acceptor(io_), std::move(handler)});
-    absl::Status status;
-    if (IsWildcardAddress(address)) {
-      status = Bind(&listener->acceptor, tcp::endpoint(tcp::v6(), port), address);
-      if (!status.ok()) {
-        // The machine may have no IPv6.
-        boost::system::error_code ignored;
-        listener->acceptor.close(ignored);
-        status = Bind(&listener->acceptor, tcp::endpoint(tcp::v4(), port), address);
-      }
-    } else {
-      status = BindTo(&listener->acceptor, address, port);
-    }
-    if (!status.ok()) return status;
-    boost::system::error_code error;
-    const uint16_t bound = listener->acceptor.local_endpoint(error).port();
-    if (error) return ListenError(address, port, error);
-    asio::co_spawn(io_, Accept(std::move(listener), open_connections_), asio::detached);
+    auto sockets = net::ListeningSockets::OnPort(ListenHost(address), port);
+    if (!sockets.ok()) return sockets.status();
+    const uint16_t bound = sockets->port();
+    auto served = std::make_shared<Port>();
+    served->handler = std::move(handler);
+    listening_.emplace_back(*std::move(sockets), std::move(served));
     return bound;
   }
 
   void Start() {
+    for (auto& [sockets, port] : std::exchange(listening_, {})) {
+      net::AcceptorOptions options;
+      options.uses_reserve = true;
+      options.take = [this, port = port](int fd) {
+        asio::post(io_, [port, socket = MakeSocket(io_, fd)]() mutable {
+          TakeConnection(std::move(socket), port);
+        });
+      };
+      acceptors_.push_back(
+          std::make_unique<net::ConnectionAcceptor>(std::move(sockets), std::move(options)));
+    }
     thread_ = std::thread([this] { io_.run(); });
   }
 
   void Stop() {
+    acceptors_.clear();
     io_.stop();
     if (thread_.joinable()) thread_.join();
   }
 
  private:
-  // An address or the name of one.
-  absl::Status BindTo(tcp::acceptor* acceptor, const std::string& address, uint16_t port) {
-    const bool bracketed = address.starts_with('[') && address.ends_with(']');
-    const std::string host = bracketed ? address.substr(1, address.size() - 2) : address;
-    tcp::resolver resolver(io_);
-    boost::system::error_code error;
-    const auto endpoints = resolver.resolve(host, std::to_string(port), error);
-    if (error) return ListenError(address, port, error);
-    return Bind(acceptor, endpoints.begin()->endpoint(), address);
-  }
-
-  // Declared first: listeners and connections live in its coroutines.
+  // Declared first: connections live in its coroutines.
   asio::io_context io_;
-  // Touched on the server's thread only.
-  std::shared_ptr<size_t> open_connections_ = std::make_shared<size_t>(0);
+  // Keeps the thread busy while there is no connection.
+  asio::executor_work_guard<asio::io_context::executor_type> work_ = asio::make_work_guard(io_);
+  std::vector<std::pair<net::ListeningSockets, std::shared_ptr<Port>>> listening_;
+  std::vector<std::unique_ptr<net::ConnectionAcceptor>> acceptors_;
   std::thread thread_;
 };
 

@@ -1,9 +1,10 @@
 #pragma once
 
 // HttpServer: answers GET and HEAD on a few ports with one thread. Meant for probes and scrapers,
-// not for users: requests have no body, answers are small and made without waiting.
+// not for users: requests have no body, answers are small and made without waiting. Each port has
+// kMaxHttpConnections of its own; a new connection takes the place of the one that has waited
+// longest for a request.
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -31,7 +32,7 @@ class HttpServer {
   ~HttpServer();
 
   // Opens a port; an empty address means all interfaces, port 0 lets the system choose. Returns
-  // the port, or Unavailable with the reason. REQUIRES: Start was not called.
+  // the port, or the errors of net::ListeningSockets::OnPort. REQUIRES: Start was not called.
   absl::StatusOr<uint16_t> Listen(const std::string& address, uint16_t port, HttpHandler handler);
 
   // Starts and stops answering; Stop drops open connections.

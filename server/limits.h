@@ -46,8 +46,8 @@ inline constexpr size_t kSmallAnswerBytes = size_t{64} << 10;
 // certificates have changed when nobody connects. (Each new connection looks at them as well.)
 inline constexpr absl::Duration kLookAfterPeriod = absl::Seconds(1);
 
-// HTTP (health and metrics). Connections beyond the limit are closed at once, requests beyond the
-// others with their connection.
+// HTTP (health and metrics). A connection beyond the limit of its port takes the place of the one
+// that has waited longest; requests beyond the others are refused, and their connection closed.
 inline constexpr size_t kMaxHttpConnections = 64;
 inline constexpr size_t kMaxHttpHeaderBytes = 8192;
 inline constexpr size_t kMaxHttpBodyBytes = 1024;

@@ -77,10 +77,16 @@ grpc::ByteBuffer ToByteBuffer(EncodedList list) {
   return grpc::ByteBuffer(slices.data(), slices.size());
 }
 
+// Takes room from the budget for as long as the answer is on its way; small ones need none, so that
+// large ones that nobody takes cost the others nothing.
+absl::Status ReserveAnswer(size_t bytes, net::BudgetedCall* call) {
+  return bytes <= kSmallAnswerBytes ? absl::OkStatus() : call->share.GrowTo(bytes);
+}
+
 }  // namespace
 
 SchedulerService::SchedulerService(const ServiceContext& context)
-    : context_(context), answers_(context.limits.max_answer_bytes) {}
+    : context_(context), answers_("max-answer-bytes", context.limits.max_answer_bytes) {}
 
 void SchedulerService::SetAddress(std::string address) {
   MutexLock lock(&mutex_);
@@ -145,13 +151,13 @@ grpc::ServerUnaryReactor* SchedulerService::GetJob(grpc::CallbackServerContext* 
   if (!allowed.ok()) return Refuse(call, allowed);
   absl::StatusOr<JobKey> key = ParseJobKey(get->metadata(), get->name());
   if (!key.ok()) return Refuse(call, key.status());
-  auto* const answer = new LargeAnswer(&answers_);
+  auto* const answer = new net::BudgetedCall(&answers_);
   context_.loop->Get(
       std::move(key).value(), [answer, name = std::move(*get->mutable_name()),
                                response](absl::StatusOr<storage::v1::JobRecord> record) {
         absl::Status status = record.status();
         if (absl::IsNotFound(status)) status = JobNotFound(name);
-        if (status.ok()) status = answer->Reserve(record->job().ByteSizeLong());
+        if (status.ok()) status = ReserveAnswer(record->job().ByteSizeLong(), answer);
         if (!status.ok()) return answer->Finish(ToGrpcStatus(status));
         pb::GetJobResponse got;
         *got.mutable_job() = std::move(*record->mutable_job());
@@ -189,11 +195,11 @@ grpc::ServerUnaryReactor* SchedulerService::ListJobs(grpc::CallbackServerContext
   if (!allowed.ok()) return Refuse(call, allowed);
   absl::StatusOr<std::string> prefix = ListPrefix(list->metadata());
   if (!prefix.ok()) return Refuse(call, prefix.status());
-  auto* const answer = new LargeAnswer(&answers_);
+  auto* const answer = new net::BudgetedCall(&answers_);
   context_.loop->List(std::move(prefix).value(), context_.limits.max_list_bytes,
                       [answer, response](absl::StatusOr<EncodedList> jobs) {
                         absl::Status status = WithWayOut(jobs.status());
-                        if (status.ok()) status = answer->Reserve(jobs->ByteSize());
+                        if (status.ok()) status = ReserveAnswer(jobs->ByteSize(), answer);
                         if (status.ok()) *response = ToByteBuffer(*std::move(jobs));
                         answer->Finish(ToGrpcStatus(status));
                       });

@@ -8,9 +8,10 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/net/budgeted_call.h"
+#include "client/net/byte_budget.h"
 #include "dapr/proto/scheduler/v1/scheduler.grpc.pb.h"
 #include "scheduler/base/mutex.h"
-#include "server/large_answer.h"
 #include "server/service_context.h"
 
 namespace belfry::server {
@@ -74,7 +75,7 @@ class SchedulerService final
                                          const absl::StatusOr<std::string>& prefix);
 
   const ServiceContext context_;
-  AnswerBudget answers_;
+  net::ByteBudget answers_;
   Mutex mutex_;
   std::string address_ ABSL_GUARDED_BY(mutex_);
 };

@@ -37,6 +37,7 @@ void StopSignals::Block() {
   const sigset_t set = Signals();
   CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0) << "blocking signals failed";
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 absl::StatusOr<std::unique_ptr<StopSignals>> StopSignals::Start(

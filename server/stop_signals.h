@@ -17,8 +17,9 @@ namespace belfry::server {
 // Thread safety: Wait may be called from any thread.
 class StopSignals {
  public:
-  // Blocks the signals in this thread and all that it starts later, and ignores SIGPIPE. Call
-  // before any other thread is started.
+  // Blocks the signals in this thread and all that it starts later. Ignores SIGPIPE and SIGXFSZ: a
+  // peer that is gone, and a file that may not grow, are errors of the write. Call before any other
+  // thread is started.
   static void Block();
 
   // Starts the thread. `on_overdue` runs on it, with why, if a second signal comes or the process

@@ -15,9 +15,11 @@
 #include <utility>
 #include <vector>
 
+#include "rocksdb/db.h"
 #include "rocksdb/file_checksum.h"
 #include "scheduler/base/status_macros.h"
 #include "spdlog/fmt/fmt.h"
+#include "storage/store_diary.h"
 
 namespace belfry {
 namespace {
@@ -284,29 +286,92 @@ absl::Status DamageError(const TornEnd& damage) {
       damage.file, damage.offset, damage.offset));
 }
 
+absl::Status GapError(const fs::path& before, const fs::path& after) {
+  return absl::DataLossError(fmt::format(
+      "changes are missing between the logs \"{}\" and \"{}\": one was cut off, emptied or "
+      "removed; put it back or restore the directory from a backup, or, to give up every change "
+      "from there on, remove the logs with higher numbers than {}",
+      before.string(), after.string(), before.stem().string()));
+}
+
+// The lowest number of the logs that recovery reads, or nothing if the database does not tell.
+// Dear: asked only if something is wrong.
+std::optional<uint64_t> FirstLiveLog(const std::string& directory) {
+  rocksdb::Options options;
+  options.info_log = NoDiary();
+  // Any other mode may fail for the very damage that is being looked at.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
+  rocksdb::DB* opened = nullptr;
+  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, directory, &opened);
+  const std::unique_ptr<rocksdb::DB> db(opened);
+  uint64_t number = 0;
+  if (!status.ok() || !db->GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &number)) {
+    return std::nullopt;
+  }
+  return number;
+}
+
+// Judges logs one after the other by what is between them.
+class LogChain {
+ public:
+  explicit LogChain(std::string directory) : directory_(std::move(directory)) {}
+
+  // The next log; DataLoss if that shows that durable changes are missing.
+  absl::Status Add(const fs::path& log, const LogContents& contents);
+  // The unfinished end of the newest changes, if there is one.
+  std::optional<TornEnd> torn_end() const { return damage_; }
+
+ private:
+  absl::Status CheckStart(const fs::path& log, uint64_t first_sequence);
+  // Whether recovery passes over the log with that name, as all it holds is in tables.
+  bool IsConsumed(const fs::path& log) const;
+
+  const std::string directory_;
+  std::optional<TornEnd> damage_;
+  std::optional<uint64_t> next_sequence_;
+  // The newest log with changes.
+  std::optional<fs::path> full_;
+};
+
+bool LogChain::IsConsumed(const fs::path& log) const {
+  const std::optional<uint64_t> first = FirstLiveLog(directory_);
+  return first.has_value() && LogNumber(log).value_or(0) < *first;
+}
+
+absl::Status LogChain::CheckStart(const fs::path& log, uint64_t first_sequence) {
+  const bool goes_on = next_sequence_.has_value() && first_sequence <= *next_sequence_;
+  if (damage_.has_value() && !goes_on && !IsConsumed(damage_->file)) return DamageError(*damage_);
+  damage_.reset();
+  if (full_.has_value() && !goes_on && !IsConsumed(*full_)) return GapError(*full_, log);
+  return absl::OkStatus();
+}
+
+absl::Status LogChain::Add(const fs::path& log, const LogContents& contents) {
+  if (contents.first_sequence.has_value()) {
+    RETURN_IF_ERROR(CheckStart(log, *contents.first_sequence));
+    next_sequence_ = contents.next_sequence;
+    full_ = log;
+  } else if (contents.data_after_damage && damage_.has_value() && !IsConsumed(damage_->file)) {
+    return DamageError(*damage_);
+  }
+  if (!contents.damage_offset.has_value()) return absl::OkStatus();
+  const TornEnd torn{log.string(), *contents.damage_offset,
+                     contents.size - *contents.damage_offset};
+  if (contents.data_after_damage && !IsConsumed(log)) return DamageError(torn);
+  if (!damage_.has_value()) damage_ = torn;
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<TornEnd>> CheckWriteAheadLogs(const std::string& directory) {
   ASSIGN_OR_RETURN(const std::vector<fs::path> logs, ListLogs(directory));
-  std::optional<TornEnd> damage;
-  std::optional<uint64_t> next_sequence;
+  LogChain chain(directory);
   for (const fs::path& log : logs) {
     ASSIGN_OR_RETURN(const LogContents contents, ReadLog(log, LogContent::kBatches));
-    const bool has_data = contents.first_sequence.has_value() || contents.data_after_damage;
-    if (damage.has_value() && has_data) {
-      const bool goes_on = contents.first_sequence.has_value() && next_sequence.has_value() &&
-                           *contents.first_sequence <= *next_sequence;
-      if (!goes_on) return DamageError(*damage);
-      damage.reset();
-    }
-    if (contents.next_sequence.has_value()) next_sequence = contents.next_sequence;
-    if (!contents.damage_offset.has_value()) continue;
-    const TornEnd torn{log.string(), *contents.damage_offset,
-                       contents.size - *contents.damage_offset};
-    if (contents.data_after_damage) return DamageError(torn);
-    if (!damage.has_value()) damage = torn;
+    RETURN_IF_ERROR(chain.Add(log, contents));
   }
-  return damage;
+  return chain.torn_end();
 }
 
 absl::StatusOr<std::optional<TornEnd>> CheckManifest(const std::string& directory) {

@@ -30,8 +30,10 @@ struct TornEnd {
 
 // Reads the logs in `directory`. Returns the torn end if there is one, or nothing if all can be
 // read. DataLoss, naming the file and what to do, if records follow a damaged spot, in the same
-// log or a later one. (A later log that goes on exactly where the readable part ended is fine: it
-// was begun after an earlier recovery.) Another error if a file cannot be read.
+// log or a later one, or if changes are missing between one log and the next. (A later log that
+// goes on exactly where the readable part ended is fine: it was begun after an earlier recovery.)
+// Logs that recovery passes over, as all they hold is in tables, may look like anything. Another
+// error if a file cannot be read. The oldest and the newest log are not missed if they are gone.
 // REQUIRES: nobody writes the logs meanwhile.
 absl::StatusOr<std::optional<TornEnd>> CheckWriteAheadLogs(const std::string& directory);
 

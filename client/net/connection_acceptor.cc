@@ -11,10 +11,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "spdlog/spdlog.h"
 
 namespace belfry::net {
 namespace {
@@ -76,7 +78,8 @@ void ConnectionAcceptor::ThreadMain() {
 }
 
 bool ConnectionAcceptor::AcceptAll(int listener) {
-  const int first_reserved = FirstReserved();
+  const int first_reserved =
+      options_.uses_reserve ? std::numeric_limits<int>::max() : FirstReserved();
   while (true) {
     const int fd = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= first_reserved) {
@@ -98,7 +101,10 @@ void ConnectionAcceptor::Refuse(int fd) {
   const absl::Time now = absl::Now();
   if (now - told_ < kRefusalPeriod) return;
   told_ = now;
-  if (options_.on_refused) options_.on_refused(std::exchange(refused_, 0));
+  spdlog::warn(
+      "connections closed, because there are too many for the process's limit of descriptors "
+      "connections={}",
+      std::exchange(refused_, 0));
 }
 
 }  // namespace belfry::net

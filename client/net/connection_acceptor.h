@@ -1,9 +1,10 @@
 #pragma once
 
-// ConnectionAcceptor: takes connections for a gRPC server.
+// ConnectionAcceptor: takes connections for a server.
 //
 // Why not gRPC's own: it stops for good to listen when the process has run out of descriptors once
-// (gRPC 1.51), and takes as many connections as there are descriptors, of which files need some.
+// (gRPC 1.51). And any server would take as many connections as there are descriptors, of which
+// files need some.
 
 #include <functional>
 #include <thread>
@@ -21,15 +22,17 @@ inline constexpr int kReservedDescriptors = 256;
 void RaiseDescriptorLimit();
 
 struct AcceptorOptions {
-  // How long bytes may stay unacknowledged until the system gives a connection of TCP up.
+  // How long bytes may stay unacknowledged until the system gives a connection of TCP up; zero
+  // leaves that to the system.
   absl::Duration user_timeout;
+  // Whether connections may have the descriptors that are left to files: for a port with a small
+  // limit of its own, which must answer when others are full.
+  bool uses_reserve = false;
   // Given each connection, a descriptor that does not block; called on one thread, owns it then.
   std::function<void(int fd)> take;
-  // Told, at most once in kRefusalPeriod, that connections were closed for lack of descriptors, and
-  // how many since the last time. On the same thread.
-  std::function<void(int connections)> on_refused;
 };
 
+// How often it is logged, at most, that connections were closed for lack of descriptors.
 inline constexpr absl::Duration kRefusalPeriod = absl::Seconds(10);
 
 // Thread safety: belongs to its owner.

@@ -125,7 +125,9 @@ absl::StatusOr<ListeningSockets> ListeningSockets::OnPort(const std::string& hos
       return CannotListen(host, sockets.port_, std::strerror(error));
     }
   }
-  if (sockets.descriptors_.empty()) return CannotListen(host, port, std::strerror(error));
+  if (sockets.descriptors_.empty()) {
+    return absl::NotFoundError(CannotListen(host, port, std::strerror(error)).message());
+  }
   return sockets;
 }
 

@@ -18,8 +18,9 @@ class ListeningSockets {
  public:
   // Listens on a port of the addresses that `host` has: a name, or an address without brackets; an
   // empty one means all of the machine, IPv6 and IPv4 alike as far as there are both. Port 0 lets
-  // the system choose, one for all. Unavailable, with the address and the system's reason, if one
-  // cannot be had, e.g. because another process has it: ports are not shared.
+  // the system choose, one for all. NotFound if the machine has no such address; Unavailable, with
+  // the address and the system's reason, if one cannot be had, e.g. because another process has it:
+  // ports are not shared.
   static absl::StatusOr<ListeningSockets> OnPort(const std::string& host, uint16_t port);
 
   // Listens on a Unix socket; without a mode it gets that of the process's files. REQUIRES: there

@@ -24,6 +24,10 @@ absl::Status Unavailable(std::string_view what, const error_code& ec) {
   return absl::UnavailableError(fmt::format("cannot {} the app: {}", what, ec.message()));
 }
 
+// Whether another answer follows this one: nobody asked for another protocol, and there are no
+// statuses below 100.
+bool IsInterim(int status) { return status >= 100 && status < 200 && status != 101; }
+
 }  // namespace
 
 bool AppConnection::Reusable() {
@@ -45,7 +49,7 @@ asio::awaitable<absl::StatusOr<int>> AppConnection::Exchange(AppRequest request,
     outcome = co_await Try(request, timeout);
   }
   const bool answered = outcome.status.ok();
-  if (answered) co_await SkipBody();
+  if (answered && *outcome.status >= 200) co_await SkipBody();
   if (cancelled_) reusable_ = false;
   if (cancelled_ && !answered) outcome.status = absl::CancelledError("while the app worked on it");
   if (!reusable_) stream_.Close();
@@ -86,7 +90,7 @@ asio::awaitable<AppConnection::Outcome> AppConnection::Try(const AppRequest& req
       co_return outcome;
     }
     const int status = static_cast<int>(response_->get().result_int());
-    if (status >= 200) {
+    if (!IsInterim(status)) {
       outcome.status = status;
       co_return outcome;
     }

@@ -23,6 +23,7 @@ struct ServerLimits {
   int max_connections = kMaxHttpConnections;
   int max_streams = kMaxHttp2Streams;
   int max_scheduler_calls = kMaxSchedulerCalls;
+  std::size_t max_call_bytes = kMaxCallBytes;
   absl::Duration header_timeout = kHttpHeaderTimeout;
   absl::Duration body_timeout = kHttpBodyTimeout;
   absl::Duration write_timeout = kHttpWriteTimeout;

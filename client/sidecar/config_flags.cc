@@ -161,6 +161,8 @@ void FlagSet::DeclareLimits() {
         "how long a connection may be without a request (5m)");
   Value("max-scheduler-calls", raw_.max_scheduler_calls,
         "calls of the Jobs API at the same time; others are answered with 429 (4096)");
+  Value("max-call-memory", raw_.max_call_memory,
+        "bytes of requests and answers in memory; others are answered with 429 (512Mi)");
   Value("app-request-timeout", raw_.app_request_timeout,
         "time limit for a job's delivery, such as 90s (none)");
 }

@@ -21,6 +21,7 @@ struct RawFlags {
   int app_max_concurrency = -1;
   std::string app_request_timeout;
   int http_max_connections = kMaxHttpConnections;
+  std::string max_call_memory;
   int http2_max_streams = kMaxHttp2Streams;
   int max_scheduler_calls = kMaxSchedulerCalls;
   std::string http_header_timeout;

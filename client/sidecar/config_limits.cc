@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "client/sidecar/config_values.h"
+
 namespace belfry::sidecar {
 namespace {
 
@@ -26,6 +28,17 @@ std::string ReadTime(std::string_view flag, const std::string& text, absl::Durat
   return "";
 }
 
+// An empty text leaves the default.
+std::string ReadBytes(std::string_view flag, const std::string& text, std::size_t* bytes) {
+  if (text.empty()) return "";
+  const auto given = ParseByteQuantity(text);
+  if (!given) {
+    return fmt::format("--{} \"{}\": not a size from 1 byte to 1Gi, such as 256Mi", flag, text);
+  }
+  *bytes = *given;
+  return "";
+}
+
 }  // namespace
 
 std::string CheckLimits(const RawFlags& raw, Config* config) {
@@ -34,6 +47,7 @@ std::string CheckLimits(const RawFlags& raw, Config* config) {
            ReadCount("http-max-connections", raw.http_max_connections, &limits.max_connections),
            ReadCount("http2-max-streams", raw.http2_max_streams, &limits.max_streams),
            ReadCount("max-scheduler-calls", raw.max_scheduler_calls, &limits.max_scheduler_calls),
+           ReadBytes("max-call-memory", raw.max_call_memory, &limits.max_call_bytes),
            ReadTime("http-header-timeout", raw.http_header_timeout, &limits.header_timeout),
            ReadTime("http-body-timeout", raw.http_body_timeout, &limits.body_timeout),
            ReadTime("http-write-timeout", raw.http_write_timeout, &limits.write_timeout),

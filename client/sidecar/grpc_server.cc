@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
-#include <spdlog/spdlog.h>
 
 #include <chrono>
 #include <cstdint>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "client/net/grpc_connections.h"
+#include "client/net/reset_guard.h"
 #include "client/sidecar/unix_socket.h"
 
 namespace belfry::sidecar {
@@ -20,26 +20,19 @@ namespace {
 // Clients may ping often, also without a call; idle connections are not closed.
 constexpr int kMinPingIntervalMs = 5000;
 constexpr int kMaxPingStrikes = 2;
-// As that of gRPC's connections whose peers do not answer.
-constexpr absl::Duration kUserTimeout = absl::Seconds(20);
-
 void SetLimits(grpc::ServerBuilder& builder, const GrpcLimits& limits) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(limits.max_message_bytes));
   builder.SetMaxSendMessageSize(static_cast<int>(limits.max_message_bytes));
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
                              static_cast<int>(limits.max_metadata_bytes));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.max_streams);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  grpc::ResourceQuota quota("requests");
+  quota.Resize(limits.max_received_bytes);
+  builder.SetResourceQuota(quota);
+  net::KeepAlive(&builder, limits.keepalive_time, limits.keepalive_timeout);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kMinPingIntervalMs);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, kMaxPingStrikes);
-}
-
-void LogRefused(int connections) {
-  spdlog::warn(
-      "connections closed, because there are too many for the process's limit of descriptors "
-      "connections={}",
-      connections);
 }
 
 }  // namespace
@@ -80,15 +73,11 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::StartOn(net::ListeningSo
   grpc::ServerBuilder builder;
   SetLimits(builder, limits);
   std::unique_ptr<GrpcServer> server(new GrpcServer());
-  if (service != nullptr) {
-    builder.RegisterService(service);
-  } else {
-    builder.RegisterCallbackGenericService(&server->unimplemented_);
-  }
+  if (service != nullptr) builder.RegisterService(service);
+  net::GuardResets(&builder, &server->unimplemented_);
   net::AcceptorOptions options;
-  options.user_timeout = kUserTimeout;
+  options.user_timeout = limits.keepalive_timeout;
   options.take = net::HandOver(&builder, grpc::InsecureServerCredentials());
-  options.on_refused = LogRefused;
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) return absl::UnavailableError("cannot start the grpc server");
   server->port_ = sockets.port();

@@ -19,6 +19,10 @@ struct GrpcLimits {
   std::size_t max_message_bytes = std::size_t{4} << 20;
   std::size_t max_metadata_bytes = std::size_t{8} << 10;
   int max_streams = kMaxHttp2Streams;  // calls at the same time on one connection
+  // Of all requests that have not come to their end.
+  std::size_t max_received_bytes = kMaxCallBytes;
+  absl::Duration keepalive_time = kGrpcKeepaliveTime;
+  absl::Duration keepalive_timeout = kGrpcKeepaliveTimeout;
 };
 
 // A gRPC listener. Thread safety: belongs to its owner.

@@ -24,6 +24,19 @@ JobsApi::Done FinishCall(ServerUnaryReactor* reactor) {
   };
 }
 
+grpc::Status NoRoom(const absl::Status& status) {
+  return {grpc::StatusCode::RESOURCE_EXHAUSTED, std::string(status.message())};
+}
+
+// Ends a call with an answer of so many bytes, which `take` puts into its place, if there is room.
+template <typename Take>
+void FinishWith(std::size_t bytes, net::BudgetedCall* call, Take take) {
+  const absl::Status room = call->share.GrowTo(bytes);
+  if (!room.ok()) return call->Finish(NoRoom(room));
+  take();
+  call->Finish(grpc::Status::OK);
+}
+
 // How long the client will wait for its answer.
 absl::Duration TimeLeft(const CallbackServerContext& context) {
   const auto deadline = context.deadline();
@@ -34,11 +47,20 @@ absl::Duration TimeLeft(const CallbackServerContext& context) {
 }  // namespace
 
 GrpcService::GrpcService(JobsApi& jobs, Metadata& metadata, std::string api_token,
-                         std::function<void()> shutdown)
+                         std::function<void()> shutdown, net::ByteBudget* budget)
     : jobs_(jobs),
       metadata_(metadata),
       api_token_(std::move(api_token)),
-      shutdown_(std::move(shutdown)) {}
+      shutdown_(std::move(shutdown)),
+      budget_(budget) {}
+
+bool GrpcService::Begin(CallbackServerContext* context, std::size_t request_bytes,
+                        net::BudgetedCall* call) const {
+  if (!Authorize(context, call)) return false;
+  const absl::Status room = call->share.GrowTo(request_bytes);
+  if (!room.ok()) call->Finish(NoRoom(room));
+  return room.ok();
+}
 
 bool GrpcService::Authorize(CallbackServerContext* context, ServerUnaryReactor* reactor) const {
   if (api_token_.empty()) return true;
@@ -89,10 +111,10 @@ ServerUnaryReactor* GrpcService::Shutdown(CallbackServerContext* context,
 ServerUnaryReactor* GrpcService::ScheduleJob(CallbackServerContext* context,
                                              const runtime::ScheduleJobRequest* request,
                                              runtime::ScheduleJobResponse*) {
-  auto* reactor = context->DefaultReactor();
-  if (!Authorize(context, reactor)) return reactor;
-  jobs_.Schedule(*request, FinishCall(reactor), TimeLeft(*context));
-  return reactor;
+  auto* const call = new net::BudgetedCall(budget_);
+  if (!Begin(context, request->ByteSizeLong(), call)) return call;
+  jobs_.Schedule(*request, FinishCall(call), TimeLeft(*context));
+  return call;
 }
 
 ServerUnaryReactor* GrpcService::ScheduleJobAlpha1(CallbackServerContext* context,
@@ -104,17 +126,16 @@ ServerUnaryReactor* GrpcService::ScheduleJobAlpha1(CallbackServerContext* contex
 ServerUnaryReactor* GrpcService::GetJob(CallbackServerContext* context,
                                         const runtime::GetJobRequest* request,
                                         runtime::GetJobResponse* response) {
-  auto* reactor = context->DefaultReactor();
-  if (!Authorize(context, reactor)) return reactor;
+  auto* const call = new net::BudgetedCall(budget_);
+  if (!Begin(context, request->ByteSizeLong(), call)) return call;
   jobs_.Get(
       request->name(),
-      [reactor, response](const std::optional<ApiError>& error, runtime::Job job) {
-        if (error) return reactor->Finish(ToGrpcStatus(*error));
-        *response->mutable_job() = std::move(job);
-        reactor->Finish(grpc::Status::OK);
+      [call, response](const std::optional<ApiError>& error, runtime::Job job) {
+        if (error) return call->Finish(ToGrpcStatus(*error));
+        FinishWith(job.ByteSizeLong(), call, [&] { *response->mutable_job() = std::move(job); });
       },
       TimeLeft(*context));
-  return reactor;
+  return call;
 }
 
 ServerUnaryReactor* GrpcService::GetJobAlpha1(CallbackServerContext* context,
@@ -126,10 +147,10 @@ ServerUnaryReactor* GrpcService::GetJobAlpha1(CallbackServerContext* context,
 ServerUnaryReactor* GrpcService::DeleteJob(CallbackServerContext* context,
                                            const runtime::DeleteJobRequest* request,
                                            runtime::DeleteJobResponse*) {
-  auto* reactor = context->DefaultReactor();
-  if (!Authorize(context, reactor)) return reactor;
-  jobs_.Delete(request->name(), FinishCall(reactor), TimeLeft(*context));
-  return reactor;
+  auto* const call = new net::BudgetedCall(budget_);
+  if (!Begin(context, request->ByteSizeLong(), call)) return call;
+  jobs_.Delete(request->name(), FinishCall(call), TimeLeft(*context));
+  return call;
 }
 
 ServerUnaryReactor* GrpcService::DeleteJobAlpha1(CallbackServerContext* context,
@@ -139,37 +160,41 @@ ServerUnaryReactor* GrpcService::DeleteJobAlpha1(CallbackServerContext* context,
 }
 
 ServerUnaryReactor* GrpcService::DeletePrefix(CallbackServerContext* context,
-                                              const std::string& prefix) {
-  auto* reactor = context->DefaultReactor();
-  if (!Authorize(context, reactor)) return reactor;
-  jobs_.DeletePrefix(prefix, FinishCall(reactor), TimeLeft(*context));
-  return reactor;
+                                              const std::string& prefix,
+                                              std::size_t request_bytes) {
+  auto* const call = new net::BudgetedCall(budget_);
+  if (!Begin(context, request_bytes, call)) return call;
+  jobs_.DeletePrefix(prefix, FinishCall(call), TimeLeft(*context));
+  return call;
 }
 
 ServerUnaryReactor* GrpcService::DeleteJobsByPrefix(
     CallbackServerContext* context, const runtime::DeleteJobsByPrefixRequest* request,
     runtime::DeleteJobsByPrefixResponse*) {
-  return DeletePrefix(context, request->name_prefix());
+  return DeletePrefix(context, request->name_prefix(), request->ByteSizeLong());
 }
 
 ServerUnaryReactor* GrpcService::DeleteJobsByPrefixAlpha1(
     CallbackServerContext* context, const runtime::DeleteJobsByPrefixRequestAlpha1* request,
     runtime::DeleteJobsByPrefixResponseAlpha1*) {
-  return DeletePrefix(context, request->name_prefix());
+  return DeletePrefix(context, request->name_prefix(), request->ByteSizeLong());
 }
 
 template <typename Response>
 ServerUnaryReactor* GrpcService::List(CallbackServerContext* context, Response* response) {
-  auto* reactor = context->DefaultReactor();
-  if (!Authorize(context, reactor)) return reactor;
+  auto* const call = new net::BudgetedCall(budget_);
+  if (!Begin(context, /*request_bytes=*/0, call)) return call;
   jobs_.List(
-      [reactor, response](const std::optional<ApiError>& error, std::vector<runtime::Job> jobs) {
-        if (error) return reactor->Finish(ToGrpcStatus(*error));
-        for (runtime::Job& job : jobs) *response->add_jobs() = std::move(job);
-        reactor->Finish(grpc::Status::OK);
+      [call, response](const std::optional<ApiError>& error, std::vector<runtime::Job> jobs) {
+        if (error) return call->Finish(ToGrpcStatus(*error));
+        std::size_t bytes = 0;
+        for (const runtime::Job& job : jobs) bytes += job.ByteSizeLong();
+        FinishWith(bytes, call, [&] {
+          for (runtime::Job& job : jobs) *response->add_jobs() = std::move(job);
+        });
       },
       TimeLeft(*context));
-  return reactor;
+  return call;
 }
 
 ServerUnaryReactor* GrpcService::ListJobs(CallbackServerContext* context,

@@ -2,9 +2,12 @@
 
 // The gRPC API.
 
+#include <cstddef>
 #include <functional>
 #include <string>
 
+#include "client/net/budgeted_call.h"
+#include "client/net/byte_budget.h"
 #include "client/sidecar/jobs_api.h"
 #include "client/sidecar/metadata.h"
 #include "dapr/proto/runtime/v1/dapr.grpc.pb.h"
@@ -15,9 +18,10 @@ namespace belfry::sidecar {
 class GrpcService final : public dapr::proto::runtime::v1::Dapr::CallbackService {
  public:
   // Calls must carry `api_token` unless it is empty. `shutdown` is called for Shutdown; it must not
-  // block. All references must outlive this object.
+  // block. Requests and answers of jobs in memory have their bytes of `budget`, unless it is null.
+  // All references must outlive this object, and `budget` the server.
   GrpcService(JobsApi& jobs, Metadata& metadata, std::string api_token,
-              std::function<void()> shutdown);
+              std::function<void()> shutdown, net::ByteBudget* budget = nullptr);
 
  private:
   using Context = grpc::CallbackServerContext;
@@ -58,9 +62,12 @@ class GrpcService final : public dapr::proto::runtime::v1::Dapr::CallbackService
                           dapr::proto::runtime::v1::ListJobsResponseAlpha1* response) override;
 
   // What both RPCs of a pair do with different messages.
-  Reactor* DeletePrefix(Context* context, const std::string& prefix);
+  Reactor* DeletePrefix(Context* context, const std::string& prefix, std::size_t request_bytes);
   template <typename Response>
   Reactor* List(Context* context, Response* response);
+
+  // Whether a call with such a request may go on; otherwise it has been answered.
+  bool Begin(Context* context, std::size_t request_bytes, net::BudgetedCall* call) const;
 
   // Whether the call may go on; otherwise it has been answered.
   bool Authorize(Context* context, Reactor* reactor) const;
@@ -69,6 +76,7 @@ class GrpcService final : public dapr::proto::runtime::v1::Dapr::CallbackService
   Metadata& metadata_;
   const std::string api_token_;
   const std::function<void()> shutdown_;
+  net::ByteBudget* const budget_;
 };
 
 }  // namespace belfry::sidecar

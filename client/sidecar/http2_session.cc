@@ -72,12 +72,14 @@ class Http2Session : public Http2Endpoint {
     std::optional<HttpResponse> response;  // being sent
     std::size_t sent = 0;                  // bytes of its body
     std::optional<Counted> counted;
+    net::BudgetShare share{nullptr};  // the handler's answer has it meanwhile
   };
 
   void OnBegin(int32_t id) override {
     Stream& stream = streams_[id];
     stream.began = std::chrono::steady_clock::now();
     stream.counted.emplace(state_->requests);
+    stream.share = net::BudgetShare(state_->options.budget);
   }
 
   void OnHeader(int32_t id, std::string_view name, std::string_view value) override {
@@ -122,6 +124,12 @@ class Http2Session : public Http2Endpoint {
     Stream& stream = it->second;
     if (stream.request.body.size() + bytes.size() > state_->options.max_body_bytes) {
       return DispatchTooLarge(id, stream);
+    }
+    const absl::Status room = stream.share.GrowTo(stream.request.body.size() + bytes.size());
+    if (!room.ok()) {
+      stream.request.body.clear();
+      stream.dispatched = true;
+      return Respond(id, stream, TooManyBytes(room));
     }
     stream.request.body.append(bytes);
   }
@@ -189,21 +197,26 @@ class Http2Session : public Http2Endpoint {
     const auto self = std::static_pointer_cast<Http2Session>(shared_from_this());
     stream.request.body.shrink_to_fit();
     const bool is_head = stream.request.method == "HEAD";
-    state_->handler(
-        std::move(stream.request), [weak = std::weak_ptr<Http2Session>(self), executor = executor(),
-                                    id, is_head](HttpResponse response) {
-          asio::post(executor, [weak, id, is_head, response = std::move(response)]() mutable {
-            const auto session = weak.lock();
-            if (session) session->Answered(id, is_head, std::move(response));
-          });
-        });
+    state_->handler(std::move(stream.request),
+                    [weak = std::weak_ptr<Http2Session>(self), executor = executor(), id, is_head,
+                     share = std::move(stream.share)](HttpResponse response) mutable {
+                      asio::post(executor, [weak, id, is_head, response = std::move(response),
+                                            share = std::move(share)]() mutable {
+                        const auto session = weak.lock();
+                        if (session)
+                          session->Answered(id, is_head, std::move(response), std::move(share));
+                      });
+                    });
   }
 
-  void Answered(int32_t id, bool is_head, HttpResponse response) {
+  void Answered(int32_t id, bool is_head, HttpResponse response, net::BudgetShare share) {
     --running_;
     const auto it = streams_.find(id);
     if (closed() || it == streams_.end()) return;
     it->second.request.method = is_head ? "HEAD" : "";
+    const absl::Status room = share.GrowTo(response.body.size());
+    if (!room.ok()) response = TooManyBytes(room);
+    it->second.share = std::move(share);
     Respond(id, it->second, std::move(response));
     if (state_->closing) SayGoodbye();
   }

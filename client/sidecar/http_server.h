@@ -4,14 +4,15 @@
 // ask over HTTP/1.1 to go on with HTTP/2.
 
 #include <atomic>
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "client/net/byte_budget.h"
+#include "client/net/connection_acceptor.h"
+#include "client/net/listening_sockets.h"
 #include "client/sidecar/http_types.h"
 #include "client/sidecar/limits.h"
 
@@ -29,10 +30,16 @@ struct HttpServerOptions {
   absl::Duration body_timeout = kHttpBodyTimeout;
   absl::Duration write_timeout = kHttpWriteTimeout;
   absl::Duration idle_timeout = kHttpIdleTimeout;
+  // What requests and responses in memory have together; borrowed, and outlives the connections.
+  // Null: they have what they like.
+  net::ByteBudget* budget = nullptr;
 };
 
 // The answer to a head that is larger than HttpServerOptions::max_header_bytes.
 HttpResponse HeadTooLarge(const HttpServerOptions& options);
+
+// The answer to a request for which, or for whose answer, there is no room in the budget.
+HttpResponse TooManyBytes(const absl::Status& status);
 
 // What the server and its connections share. Connections may outlive the server.
 struct HttpServerState {
@@ -53,9 +60,9 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  // Listens on `address` (a numeric address; empty means everywhere) and begins to accept. Port 0
-  // means any free one. NotFound if this machine has no such address, Unavailable with the reason
-  // if it cannot be listened on.
+  // Listens on `address` (a numeric address or localhost, which is that of IPv4; empty means
+  // everywhere) and begins to accept. Port 0 means any free one. NotFound if this machine has no
+  // such address, Unavailable with the reason if it cannot be listened on.
   absl::Status Listen(const std::string& address, int port);
 
   // Listens on a Unix socket, which is removed again by Close. The errors of PrepareUnixSocket, or
@@ -72,12 +79,11 @@ class HttpServer {
   void Close();
 
  private:
-  template <typename Acceptor>
-  void Accept(std::shared_ptr<Acceptor> acceptor);
+  void Accept(net::ListeningSockets sockets);
 
   boost::asio::io_context& io_;
   const std::shared_ptr<HttpServerState> state_;
-  std::vector<std::function<void()>> closers_;
+  std::vector<std::unique_ptr<net::ConnectionAcceptor>> acceptors_;
   std::vector<std::string> unix_sockets_;
   int port_ = 0;
 };

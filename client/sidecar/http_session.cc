@@ -179,7 +179,8 @@ class Session {
     }
 
     HttpRequest request;
-    const bool body_ok = co_await ReadBody(*parser, &request);
+    net::BudgetShare share(state_->options.budget);
+    const bool body_ok = co_await ReadBody(*parser, &request, &share);
     if (!body_ok) co_return false;
     const auto& head = parser->get();
     request.method = std::string(head.method_string());
@@ -197,6 +198,9 @@ class Session {
     }
 
     HttpResponse response = co_await Answer(state_->handler, std::move(request));
+    if (const absl::Status room = share.GrowTo(response.body.size()); !room.ok()) {
+      response = TooManyBytes(room);
+    }
     const bool more = keep_alive && !state_->closing;
     const bool written = co_await Write(std::move(response), more, is_head);
     if (written && unread) co_await Linger();
@@ -204,7 +208,7 @@ class Session {
   }
 
   // Reads the body into the parser, or notes that it is too large; false if the connection broke.
-  asio::awaitable<bool> ReadBody(Parser& parser, HttpRequest* request) {
+  asio::awaitable<bool> ReadBody(Parser& parser, HttpRequest* request, net::BudgetShare* share) {
     const auto limit = state_->options.max_body_bytes;
     const auto length = parser.content_length();
     if (length && *length > limit) {
@@ -217,13 +221,21 @@ class Session {
       const bool written = co_await WriteText("HTTP/1.1 100 Continue\r\n\r\n");
       if (!written) co_return false;
     }
-    const auto [ec, size] = co_await http::async_read(stream_, buffer_, parser, kAwait);
-    if (ec == http::error::body_limit) {
-      request->body_too_large = true;
-      co_return true;
+    while (!parser.is_done()) {
+      const auto [ec, size] = co_await http::async_read_some(stream_, buffer_, parser, kAwait);
+      if (ec == http::error::body_limit) {
+        request->body_too_large = true;
+        co_return true;
+      }
+      if (IsMalformed(ec)) co_await Refuse(400, "400 Bad Request");
+      if (ec) co_return false;
+      const absl::Status room = share->GrowTo(parser.get().body().size());
+      if (!room.ok()) {
+        co_await Refuse(TooManyBytes(room));
+        co_return false;
+      }
     }
-    if (IsMalformed(ec)) co_await Refuse(400, "400 Bad Request");
-    co_return !ec;
+    co_return true;
   }
 
   asio::awaitable<bool> WriteText(std::string_view text) {

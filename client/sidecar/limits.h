@@ -23,8 +23,17 @@ inline constexpr int kSchedulerCallThreads = 64;
 // Calls to the scheduler that run or wait for a thread or a scheduler; more are refused with 429.
 inline constexpr int kMaxSchedulerCalls = 4096;
 
+// Bytes of requests, finished or not, and of answers that are not taken, of both APIs together; for
+// more there is 429.
+inline constexpr std::size_t kMaxCallBytes = std::size_t{512} << 20;
+
 // Connections of clients to one HTTP port; more are answered with 503 and closed.
 inline constexpr int kMaxHttpConnections = 4096;
+
+// Clients of the gRPC port are asked whether they are still there when nothing came from them for
+// this long, and have this long to answer.
+inline constexpr absl::Duration kGrpcKeepaliveTime = absl::Seconds(30);
+inline constexpr absl::Duration kGrpcKeepaliveTimeout = absl::Seconds(20);
 
 // HTTP/2, of both sides. Requests at the same time on one connection; further ones are refused with
 // REFUSED_STREAM.

@@ -61,7 +61,7 @@ JobsApiOptions MakeJobsOptions(const Config& config) {
   return options;
 }
 
-HttpServerOptions MakeHttpOptions(const Config& config) {
+HttpServerOptions MakeHttpOptions(const Config& config, net::ByteBudget* budget) {
   HttpServerOptions options;
   options.max_body_bytes = config.max_body_bytes;
   options.max_header_bytes = config.read_buffer_bytes + kHttpHeaderSlop;
@@ -71,12 +71,17 @@ HttpServerOptions MakeHttpOptions(const Config& config) {
   options.body_timeout = config.limits.body_timeout;
   options.write_timeout = config.limits.write_timeout;
   options.idle_timeout = config.limits.idle_timeout;
+  options.budget = budget;
   return options;
 }
 
 GrpcLimits MakeGrpcLimits(const Config& config) {
-  return {config.max_body_bytes, config.read_buffer_bytes + kHttpHeaderSlop,
-          config.limits.max_streams};
+  GrpcLimits limits;
+  limits.max_message_bytes = config.max_body_bytes;
+  limits.max_metadata_bytes = config.read_buffer_bytes + kHttpHeaderSlop;
+  limits.max_streams = config.limits.max_streams;
+  limits.max_received_bytes = config.limits.max_call_bytes;
+  return limits;
 }
 
 // Ends the process unless it is destroyed before `limit` has passed.
@@ -113,6 +118,7 @@ class Watchdog {
 
 Sidecar::Sidecar(Config config, std::shared_ptr<Connection> connection)
     : config_(std::move(config)),
+      budget_("max-call-memory", config_.limits.max_call_bytes),
       work_(io_.get_executor()),
       signals_(io_),
       hosts_(!config_.scheduler_addresses.empty(), connection),
@@ -123,11 +129,12 @@ Sidecar::Sidecar(Config config, std::shared_ptr<Connection> connection)
       delivery_(app_.get(), job_metrics_),
       jobs_(MakeJobsOptions(config_), connection, hosts_),
       http_api_(config_, jobs_, metadata_, health_, [this] { RequestShutdown(); }),
-      http_(io_, MakeHttpOptions(config_),
+      http_(io_, MakeHttpOptions(config_, &budget_),
             [this](HttpRequest request, HttpRespond respond) {
               http_api_.Handle(std::move(request), std::move(respond));
             }),
-      grpc_service_(jobs_, metadata_, config_.dapr_api_token, [this] { RequestShutdown(); }) {}
+      grpc_service_(
+          jobs_, metadata_, config_.dapr_api_token, [this] { RequestShutdown(); }, &budget_) {}
 
 Sidecar::~Sidecar() {
   io_.stop();
@@ -194,7 +201,7 @@ absl::Status Sidecar::Listen() {
   if (auto status = ListenForApi(); !status.ok()) return status;
   if (config_.public_port >= 0) {
     public_http_ = std::make_unique<HttpServer>(
-        io_, MakeHttpOptions(config_), [this](HttpRequest request, HttpRespond respond) {
+        io_, MakeHttpOptions(config_, &budget_), [this](HttpRequest request, HttpRespond respond) {
           http_api_.HandlePublic(std::move(request), std::move(respond));
         });
     if (auto status = public_http_->Listen(config_.public_listen_address, config_.public_port);

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "belfry/client.h"
 #include "belfry/worker.h"
+#include "client/net/byte_budget.h"
 #include "client/sidecar/app_channel.h"
 #include "client/sidecar/app_watch.h"
 #include "client/sidecar/config.h"
@@ -84,6 +85,7 @@ class Sidecar {
   void StopServing();
 
   const Config config_;
+  net::ByteBudget budget_;
   boost::asio::io_context io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::signal_set signals_;

@@ -22,6 +22,13 @@ LoadedJob Unreadable(LoadedJob job, const absl::Status& status, std::string raw)
   return job;
 }
 
+absl::Status NoRecord(uint64_t job_id) {
+  return absl::DataLossError(
+      fmt::format("the record of job {} is missing or was set aside, see `belfry admin "
+                  "quarantine`; delete the job, or schedule it again with overwrite",
+                  job_id));
+}
+
 }  // namespace
 
 absl::StatusOr<ScanResult> ScanIndex(const Store& store, const ScanRequest& request) {
@@ -105,6 +112,7 @@ absl::StatusOr<PurgeEvent> ScanPurge(const Store& store, const PurgeRequest& req
 
 absl::StatusOr<storage::v1::JobRecord> ReadJob(const Store& store, const PrefixDeletes& deleted,
                                                const std::string& job_key) {
+  uint64_t last_id = 0;
   for (int tries = 0; tries < kMaxReadTries; ++tries) {
     ASSIGN_OR_RETURN(const auto name_bytes, store.Get(Table::kNames, job_key));
     if (!name_bytes.has_value()) return absl::NotFoundError("job not found");
@@ -112,7 +120,9 @@ absl::StatusOr<storage::v1::JobRecord> ReadJob(const Store& store, const PrefixD
     if (deleted.Covers(job_key, entry.job_id)) return absl::NotFoundError("job not found");
     ASSIGN_OR_RETURN(const auto bytes, store.Get(Table::kJobs, EncodeId(entry.job_id)));
     if (bytes.has_value()) return DecodeJob(*bytes);
+    if (entry.job_id == last_id) return NoRecord(last_id);
     // Replaced or deleted between the two reads.
+    last_id = entry.job_id;
   }
   return absl::UnavailableError("the job is being replaced too fast to be read");
 }

@@ -29,7 +29,8 @@ LoadedJob LoadJob(uint64_t job_id, std::optional<std::string> record,
 // One slice of a purge. Also warms what the loop will read to purge it.
 absl::StatusOr<PurgeEvent> ScanPurge(const Store& store, const PurgeRequest& request);
 
-// One job as it was accepted; NotFound if there is none or a prefix delete covers it.
+// One job as it was accepted; NotFound if there is none or a prefix delete covers it, DataLoss if
+// its record is missing or does not parse.
 absl::StatusOr<storage::v1::JobRecord> ReadJob(const Store& store, const PrefixDeletes& deleted,
                                                const std::string& job_key);
 

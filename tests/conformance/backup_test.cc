@@ -209,13 +209,17 @@ TEST_CASE("verifying changes nothing", "[rocksdb]") {
   CHECK((Fingerprint(temp / "backup") == before));
 }
 
-TEST_CASE("verifying finds a byte that has changed, in every file", "[rocksdb]") {
-  TempDir temp;
+// A store in "data", with rows in files and in the log, and its backup in "backup".
+void MakeFullBackup(const TempDir& temp) {
   FillTables(temp / "data");
   auto store = Open(temp / "data");
   Put(*store, Table::kCounters, "in the log", "1");
   RequireOk(MakeBackup(*store, temp / "backup", Never).status());
-  store.reset();
+}
+
+TEST_CASE("verifying finds a byte that has changed, in every file", "[rocksdb]") {
+  TempDir temp;
+  MakeFullBackup(temp);
   for (const std::string& name : Entries(temp / "backup")) {
     const fs::path file = fs::path(temp / "backup") / name;
     const auto size = static_cast<std::streamoff>(fs::file_size(file));
@@ -241,11 +245,7 @@ TEST_CASE("verifying finds a byte that has changed, in every file", "[rocksdb]")
 
 TEST_CASE("a backup of which something is missing is no store", "[rocksdb]") {
   TempDir temp;
-  FillTables(temp / "data");
-  auto store = Open(temp / "data");
-  Put(*store, Table::kCounters, "in the log", "1");
-  RequireOk(MakeBackup(*store, temp / "backup", Never).status());
-  store.reset();
+  MakeFullBackup(temp);
   const fs::path copy = temp / "copy";
   for (const std::string& name : Entries(temp / "backup")) {
     if (name == kBackupManifest) continue;

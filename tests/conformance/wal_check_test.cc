@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "storage/wal_check.h"
@@ -90,6 +91,18 @@ class ClosedStore {
   fs::path log_;
   std::string bytes_;
 };
+
+// How long the log is with about so many of its records, and how many these are.
+std::pair<size_t, size_t> FirstRecords(const ClosedStore& closed, size_t count) {
+  for (size_t size = count * closed.record_bytes();; ++size) {
+    const std::string bytes = closed.bytes().substr(0, size);
+    TempDir other;
+    WriteFile(other / "000001.log", bytes);
+    const auto torn = CheckWriteAheadLogs(other.path());
+    RequireOk(torn.status());
+    if (!torn->has_value()) return {size, size / closed.record_bytes()};
+  }
+}
 
 std::optional<TornEnd> Check(const std::string& path) {
   auto torn = CheckWriteAheadLogs(path);
@@ -237,22 +250,67 @@ TEST_CASE("the way out that the refusal names works", "[wal]") {
   REQUIRE(kept < kRows);
 }
 
+// A second log, as if the first had been switched: it continues where the first, whole, ended.
+fs::path AddNextLog(const ClosedStore& closed) {
+  const fs::path next = fs::path(closed.path()) / "999999.log";
+  TempDir other;
+  fs::copy(closed.path(), other.path(), fs::copy_options::recursive);
+  auto store = RocksDbStore::Open({other.path()});
+  RequireOk(store.status());
+  Put(**store, Table::kJobs, "zzz", "later");
+  store->reset();
+  WriteFile(next, ReadFile(Logs(other.path()).back()));
+  return next;
+}
+
 TEST_CASE("damage in a log that is followed by another is refused", "[wal]") {
   ClosedStore closed(kSmallValue);
-  // A second log, as if the first had been switched: it continues where the first, whole, ended.
-  const fs::path next = fs::path(closed.path()) / "999999.log";
-  {
-    TempDir other;
-    fs::copy(closed.path(), other.path(), fs::copy_options::recursive);
-    auto store = RocksDbStore::Open({other.path()});
-    RequireOk(store.status());
-    Put(**store, Table::kJobs, "zzz", "later");
-    store->reset();
-    WriteFile(next, ReadFile(Logs(other.path()).back()));
-  }
+  AddNextLog(closed);
   REQUIRE(!Check(closed.path()).has_value());
   closed.SetLog(closed.bytes().substr(0, closed.bytes().size() - 20));
   closed.RequireRefused(closed.log());
+}
+
+// RocksDB would open it with a hole.
+TEST_CASE("a log that was cut between two records and is followed by another is refused", "[wal]") {
+  ClosedStore closed(kSmallValue);
+  const fs::path next = AddNextLog(closed);
+  const auto [size, kept] = FirstRecords(closed, 10);
+  closed.SetLog(closed.bytes().substr(0, size));
+  closed.RequireRefused(closed.log());
+  closed.RequireRefused(next);
+  // The way out that the refusal names.
+  fs::remove(next);
+  REQUIRE(closed.OpenAndCount() == kept);
+}
+
+TEST_CASE("a log that is missing between two others is refused", "[wal]") {
+  ClosedStore closed(kSmallValue);
+  const fs::path later = AddNextLog(closed);
+  WriteFile(fs::path(closed.path()) / "000001.log",
+            closed.bytes().substr(0, FirstRecords(closed, 10).first));
+  const bool is_emptied = GENERATE(false, true);
+  if (is_emptied) {
+    closed.SetLog("");
+  } else {
+    fs::remove(closed.log());
+  }
+  closed.RequireRefused(later);
+}
+
+TEST_CASE("a log whose changes are all in tables may lack some", "[wal]") {
+  ClosedStore closed(kSmallValue);
+  REQUIRE(closed.OpenAndCount() == kRows);
+  {
+    auto store = RocksDbStore::Open({closed.path()});
+    RequireOk(store.status());
+    Put(**store, Table::kJobs, KeyOf(kRows), std::string(kSmallValue, 'v'));
+    REQUIRE(!fs::exists(closed.log()));
+  }
+  // As if it had not been deleted.
+  closed.SetLog(closed.bytes().substr(0, FirstRecords(closed, 10).first));
+  REQUIRE(!Check(closed.path()).has_value());
+  REQUIRE(closed.OpenAndCount() == kRows + 1);
 }
 
 TEST_CASE("a torn log that a recovery left behind is not held against the next", "[wal]") {

@@ -1,5 +1,7 @@
 // Clients that misbehave: what they do to themselves, and that they do it to nobody else.
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/buffer.hpp>
@@ -25,6 +27,7 @@
 #include "tests/integration/scheduler_process.h"
 #include "tests/integration/sidecar_process.h"
 #include "tests/integration/watcher.h"
+#include "tests/support/http2_frames.h"
 #include "tests/unit/client/silent_proxy.h"
 
 namespace belfry::integration {
@@ -256,13 +259,13 @@ TEST_CASE("more connections than there are descriptors end only themselves") {
   constexpr unsigned kDescriptors = 200;
   SchedulerProcess scheduler;
   SidecarProcess sidecar({.scheduler = scheduler.address()});
-  scheduler.process().LimitDescriptors(kDescriptors);
-  sidecar.process().LimitDescriptors(kDescriptors);
+  scheduler.process().Limit(RLIMIT_NOFILE, kDescriptors);
+  sidecar.process().Limit(RLIMIT_NOFILE, kDescriptors);
   SchedulerClient client(scheduler.address());
   REQUIRE(client.Schedule("before", DueIn("1h")).ok());
   boost::asio::io_context io;
   std::vector<boost::asio::ip::tcp::socket> silent;
-  for (const uint16_t port : {scheduler.port(), sidecar.grpc_port()}) {
+  for (const uint16_t port : {scheduler.port(), sidecar.grpc_port(), sidecar.http_port()}) {
     for (unsigned i = 0; i < 2 * kDescriptors; ++i) {
       silent.emplace_back(io).connect({boost::asio::ip::address_v4::loopback(), port});
     }
@@ -277,8 +280,8 @@ TEST_CASE("more connections than there are descriptors end only themselves") {
   // Who is connected is served, and what needs files and other ports still has some.
   CHECK(client.Schedule("meanwhile", DueIn("1h")).ok());
   CHECK(Http(scheduler.healthz_port(), "GET", "/healthz").status == 200);
-  CHECK(sidecar.Http("GET", "/v1.0/healthz/outbound").status == 204);
   silent.clear();
+  CHECK(Eventually([&] { return sidecar.Http("GET", "/v1.0/healthz/outbound").status == 204; }));
   CHECK(Eventually(
       [&] { return SchedulerClient(scheduler.address()).Schedule("after", DueIn("1h")).ok(); }));
   CHECK(Eventually([&] {
@@ -290,37 +293,60 @@ TEST_CASE("more connections than there are descriptors end only themselves") {
   }));
 }
 
-std::string Frame(char type, char flags, char stream, const std::string& payload) {
-  const auto size = payload.size();
-  std::string frame;
-  for (const int shift : {16, 8, 0}) frame += static_cast<char>(size >> shift);
-  return frame + type + flags + std::string(3, '\0') + stream + payload;
+// Begins calls and resets them at once, as many as the server takes within `time`.
+void ResetCalls(uint16_t port, const std::string& method, milliseconds time) {
+  constexpr char kCancel[] = "\0\0\0\x08";
+  boost::asio::io_context io;
+  boost::asio::ip::tcp::socket socket(io);
+  boost::system::error_code error;
+  socket.connect({boost::asio::ip::address_v4::loopback(), port}, error);
+  std::string bytes = http2::kPreface + http2::Frame(http2::kSettings, 0, 0, "");
+  uint32_t stream = 1;
+  const auto end = steady_clock::now() + time;
+  while (!error && steady_clock::now() < end) {
+    for (int i = 0; i < 500; ++i, stream += 2) {
+      bytes += http2::BeginCall(stream, method) +
+               http2::Frame(http2::kResetStream, 0, stream, std::string(kCancel, 4));
+    }
+    boost::asio::write(socket, boost::asio::buffer(bytes), error);
+    bytes.clear();
+  }
+}
+
+TEST_CASE("calls that are reset as soon as they begin cost no memory, and others go on") {
+  // What is begun until it is noticed; without that it is gigabytes.
+  constexpr size_t kMemory = size_t{400} << 20;
+  SchedulerProcess scheduler;
+  SidecarProcess sidecar({.scheduler = scheduler.address()});
+  SchedulerClient client(scheduler.address());
+  Watcher other(scheduler.address(), WatchApp("other"));
+  const std::vector<std::pair<uint16_t, std::string>> methods = {
+      {scheduler.port(), "/dapr.proto.scheduler.v1.Scheduler/ScheduleJob"},
+      {scheduler.port(), "/dapr.proto.scheduler.v1.Scheduler/WatchJobs"},
+      {scheduler.port(), "/no.such/Method"},
+      {sidecar.grpc_port(), "/dapr.proto.runtime.v1.Dapr/GetJob"},
+      {sidecar.grpc_port(), "/no.such/Method"}};
+  for (const auto& [port, method] : methods) {
+    INFO(method);
+    std::thread attacker(
+        [port = port, &method = method] { ResetCalls(port, method, milliseconds(1500)); });
+    CHECK(ServesOthers(&client, &other, "other"));
+    CHECK(sidecar.Http("GET", "/v1.0/healthz/outbound").status == 204);
+    attacker.join();
+  }
+  CHECK(scheduler.process().PeakSoFar() < kMemory);
+  CHECK(sidecar.process().PeakSoFar() < kMemory);
 }
 
 // The beginning of a connection on which a call begins to send a message of a mebibyte, and stops
 // at what may be sent before the server asks for more.
 std::string BeginningOfCall() {
-  std::string headers;
-  for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
-           {":method", "POST"},
-           {":scheme", "http"},
-           {":path", "/dapr.proto.scheduler.v1.Scheduler/ScheduleJob"},
-           {":authority", "x"},
-           {"content-type", "application/grpc"},
-           {"te", "trailers"}}) {
-    // Literals, none of them longer than 126 bytes.
-    headers += '\0';
-    headers += static_cast<char>(name.size()) + name;
-    headers += static_cast<char>(value.size()) + value;
+  std::string bytes = http2::kPreface + http2::Frame(http2::kSettings, 0, 0, "") +
+                      http2::BeginCall(1, "/dapr.proto.scheduler.v1.Scheduler/ScheduleJob") +
+                      http2::Frame(http2::kData, 0, 1, http2::MessageHead(1 << 20));
+  for (int i = 0; i < 4; ++i) {
+    bytes += http2::Frame(http2::kData, 0, 1, std::string(16000, 'x'));
   }
-  constexpr char kData = 0;
-  constexpr char kHeaders = 1;
-  constexpr char kSettings = 4;
-  constexpr char kEndOfHeaders = 4;
-  std::string bytes = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(kSettings, 0, 0, "") +
-                      Frame(kHeaders, kEndOfHeaders, 1, headers);
-  bytes += Frame(kData, 0, 1, std::string("\0\0\x10\0\0", 5));
-  for (int i = 0; i < 4; ++i) bytes += Frame(kData, 0, 1, std::string(16000, 'x'));
   return bytes;
 }
 

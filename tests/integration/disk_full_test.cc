@@ -1,6 +1,8 @@
 // A disk that fills up, for real: new jobs are refused, what was promised goes on, and room that
 // comes back is used.
 
+#include <sys/resource.h>
+
 #include <catch2/catch.hpp>
 #include <charconv>
 #include <filesystem>
@@ -213,6 +215,27 @@ TEST_CASE("a change that cannot be written ends the scheduler, and the next one 
   SchedulerClient again(scheduler.address());
   for (int i = 0; i < taken; ++i) CHECK(again.Has(KeptName(i)));
   CHECK(again.Schedule("new", DueIn("1h")).ok());
+}
+
+// The system's default for that is to kill the process without a word.
+TEST_CASE("a file that may not grow ends the scheduler, which says why") {
+  SchedulerProcess scheduler({.port = FreePort(), .flags = {"--disk-reserve-bytes=0"}});
+  SchedulerClient client(scheduler.address());
+  scheduler.process().Limit(RLIMIT_FSIZE, uint64_t{4} << 20);
+  int taken = 0;
+  while (taken < kJobsMax &&
+         client.Schedule(KeptName(taken), WithText(DueIn("1h"), Noise(kPayloadBytes))).ok()) {
+    ++taken;
+  }
+  CHECK(taken > 0);
+  const std::optional<int> result = scheduler.process().Wait();
+  REQUIRE(result.has_value());
+  CHECK(*result > 0);
+  CHECK_THAT(scheduler.process().Output(), Catch::Contains("File too large"));
+
+  scheduler.Start();
+  SchedulerClient again(scheduler.address());
+  for (int i = 0; i < taken; ++i) CHECK(again.Has(KeptName(i)));
 }
 
 }  // namespace

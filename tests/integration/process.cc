@@ -110,9 +110,20 @@ std::optional<int> Process::Wait(std::chrono::milliseconds limit) {
   return result_;
 }
 
-void Process::LimitDescriptors(unsigned count) {
-  const rlimit limit = {count, count};
-  REQUIRE(prlimit(pid_, RLIMIT_NOFILE, &limit, nullptr) == 0);
+void Process::Limit(int resource, uint64_t most) {
+  const rlimit limit = {most, most};
+  REQUIRE(prlimit(pid_, static_cast<__rlimit_resource>(resource), &limit, nullptr) == 0);
+}
+
+size_t Process::PeakSoFar() const {
+  std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
+  std::string word;
+  size_t kibi = 0;
+  while (status >> word && word != "VmHWM:") {
+  }
+  status >> kibi;
+  REQUIRE(kibi > 0);
+  return kibi * kKibi;
 }
 
 void Process::Kill() {

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -40,8 +41,8 @@ class Process {
 
   // REQUIRES: the process has not been waited for.
   void Signal(int signal);
-  // Lets it have so many descriptors at most. REQUIRES: it has not been waited for.
-  void LimitDescriptors(unsigned count);
+  // Sets one of the limits of setrlimit(2). REQUIRES: it has not been waited for.
+  void Limit(int resource, uint64_t most);
   // The exit code, or minus the signal that ended it; nullopt if it still runs at the limit.
   std::optional<int> Wait(std::chrono::milliseconds limit = kWaitLimit);
   // SIGKILL, if it still runs, and wait.
@@ -50,6 +51,9 @@ class Process {
   // The most memory that it ever had resident, or this process had when it started it. REQUIRES: it
   // has ended by itself.
   size_t peak_bytes() const { return peak_bytes_; }
+
+  // The most memory that it had resident so far, in bytes. REQUIRES: it has not been waited for.
+  size_t PeakSoFar() const;
 
   // What it wrote so far, to both files.
   std::string Output() const;

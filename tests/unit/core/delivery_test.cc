@@ -480,5 +480,18 @@ TEST_CASE("a record that does not parse is set aside and the rest runs") {
   REQUIRE(scheduler.quarantined_count == 1);
 }
 
+TEST_CASE("a job without its record is an error that says what to do, and can be replaced") {
+  ManualScheduler scheduler;
+  REQUIRE(scheduler.Schedule("job", {.due_time = "1h"}).ok());
+  Batch damage;
+  damage.Delete(Table::kJobs, EncodeId(1));
+  REQUIRE(scheduler.store.Write(damage).ok());
+  const absl::Status status = scheduler.Get("job").status();
+  REQUIRE(absl::IsDataLoss(status));
+  REQUIRE(std::string(status.message()).find("belfry admin quarantine") != std::string::npos);
+  REQUIRE(scheduler.Schedule("job", {.due_time = "1h"}, /*overwrite=*/true).ok());
+  REQUIRE(scheduler.Get("job").ok());
+}
+
 }  // namespace
 }  // namespace belfry

@@ -10,6 +10,7 @@
 #include "boost/asio/io_context.hpp"
 #include "boost/asio/ip/tcp.hpp"
 #include "boost/asio/read.hpp"
+#include "boost/asio/read_until.hpp"
 #include "boost/asio/streambuf.hpp"
 #include "boost/asio/write.hpp"
 #include "server/limits.h"
@@ -74,41 +75,63 @@ TEST_CASE("a connection serves one request after the other") {
   CHECK(Contains(both, "/second"));
 }
 
-TEST_CASE("what is no HTTP, and what is too long, ends the connection") {
-  HttpServer server;
-  const uint16_t port = server.Listen("127.0.0.1", 0, Echo).value();
-  server.Start();
-  CHECK(Exchange(port, "what is this\r\n\r\n").empty());
-  CHECK(Exchange(port,
-                 "GET / HTTP/1.1\r\nX: " + std::string(2 * kMaxHttpHeaderBytes, 'x') + "\r\n\r\n")
-            .empty());
-  CHECK(Contains(Exchange(port, Request("GET", "/")), "HTTP/1.1 200"));
+bool IsAnswered(asio::ip::tcp::socket* socket) {
+  boost::system::error_code error;
+  asio::write(*socket, asio::buffer(std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n")), error);
+  std::string answer;
+  asio::read_until(*socket, asio::dynamic_buffer(answer), "\r\n\r\n/", error);
+  return answer.starts_with("HTTP/1.1 200");
 }
 
-TEST_CASE("connections beyond the limit are closed, and room is found again") {
+// Connections that have been answered once, and wait.
+std::vector<asio::ip::tcp::socket> WaitingConnections(asio::io_context* io, uint16_t port) {
+  std::vector<asio::ip::tcp::socket> open;
+  for (size_t i = 0; i < kMaxHttpConnections; ++i) {
+    open.emplace_back(*io);
+    boost::system::error_code error;
+    open.back().connect({asio::ip::address_v4::loopback(), port}, error);
+    REQUIRE(IsAnswered(&open.back()));
+  }
+  return open;
+}
+
+TEST_CASE("a connection beyond the limit takes the place of the one that has waited longest") {
   HttpServer server;
   const uint16_t port = server.Listen("127.0.0.1", 0, Echo).value();
   server.Start();
   asio::io_context io;
-  boost::system::error_code error;
-  {
-    // Each is known to be accepted once it has been answered.
-    std::vector<asio::ip::tcp::socket> open;
-    for (size_t i = 0; i < kMaxHttpConnections; ++i) {
-      open.emplace_back(io);
-      open.back().connect({asio::ip::address_v4::loopback(), port}, error);
-      asio::write(open.back(), asio::buffer(std::string("GET / HTTP/1.1\r\nHost: x\r\n\r\n")),
-                  error);
-      std::string first(8, '\0');
-      asio::read(open.back(), asio::buffer(first), error);
-      REQUIRE(first == "HTTP/1.1");
-    }
-    CHECK(Exchange(port, Request("GET", "/")).empty());
-  }
-  // The server notices on its own thread that they are gone.
-  std::string answer;
-  for (int i = 0; i < 1000 && answer.empty(); ++i) answer = Exchange(port, Request("GET", "/"));
-  CHECK(Contains(answer, "HTTP/1.1 200"));
+  auto open = WaitingConnections(&io, port);
+  REQUIRE(IsAnswered(&open[0]));
+  CHECK(Contains(Exchange(port, Request("GET", "/")), "HTTP/1.1 200"));
+  CHECK_FALSE(IsAnswered(&open[1]));
+  CHECK(IsAnswered(&open[0]));
+  CHECK(IsAnswered(&open[2]));
+}
+
+TEST_CASE("each port has its own connections") {
+  HttpServer server;
+  const uint16_t port = server.Listen("127.0.0.1", 0, Echo).value();
+  const uint16_t other = server.Listen("127.0.0.1", 0, Echo).value();
+  server.Start();
+  asio::io_context io;
+  auto open = WaitingConnections(&io, port);
+  for (int i = 0; i < 3; ++i) CHECK(Contains(Exchange(other, Request("GET", "/")), "200"));
+  for (auto& socket : open) CHECK(IsAnswered(&socket));
+}
+
+TEST_CASE("what cannot be read is answered with the reason") {
+  HttpServer server;
+  const uint16_t port = server.Listen("127.0.0.1", 0, Echo).value();
+  server.Start();
+  const std::string garbage = Exchange(port, "what is this?\r\n\r\n");
+  CHECK(garbage.starts_with("HTTP/1.1 400"));
+  const std::string head =
+      Exchange(port, "GET / HTTP/1.1\r\nA: " + std::string(kMaxHttpHeaderBytes, 'a'));
+  CHECK(head.starts_with("HTTP/1.1 431"));
+  CHECK(Contains(head, std::to_string(kMaxHttpHeaderBytes)));
+  const std::string body = Exchange(port, "GET / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n");
+  CHECK(body.starts_with("HTTP/1.1 413"));
+  CHECK(Contains(body, std::to_string(kMaxHttpBodyBytes)));
 }
 
 TEST_CASE("a port in use is an error that names it") {

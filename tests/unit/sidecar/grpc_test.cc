@@ -6,11 +6,16 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "client/net/byte_budget.h"
 #include "client/sidecar/grpc_app_channel.h"
 #include "client/sidecar/grpc_server.h"
 #include "client/sidecar/grpc_service.h"
+#include "tests/support/http2_frames.h"
+#include "tests/support/mute_client.h"
 #include "tests/unit/sidecar/fake_connection.h"
+#include "tests/unit/sidecar/loopback.h"
 #include "tests/unit/sidecar/waiter.h"
 
 namespace belfry::sidecar {
@@ -31,11 +36,14 @@ struct Context : grpc::ClientContext {
 };
 
 struct ApiFixture {
-  explicit ApiFixture(const std::string& token = "", std::size_t max_message_bytes = 4u << 20)
-      : service(jobs, metadata, token, [this] { shutdowns.Put(true); }) {
+  explicit ApiFixture(const std::string& token = "", const GrpcLimits& limits = {},
+                      std::size_t call_bytes = kMaxCallBytes)
+      : budget("max-call-memory", call_bytes),
+        service(
+            jobs, metadata, token, [this] { shutdowns.Put(true); }, &budget) {
     config.app_id = "my-app";
     hosts.Update({"a:1"});
-    auto started = GrpcServer::Start({"127.0.0.1"}, 0, {max_message_bytes}, &service);
+    auto started = GrpcServer::Start({"127.0.0.1"}, 0, limits, &service);
     REQUIRE(started.ok());
     server = *std::move(started);
     stub = runtime::Dapr::NewStub(Channel(server->port()));
@@ -55,6 +63,7 @@ struct ApiFixture {
   Metadata metadata{config, hosts};
   JobsApi jobs{Options(), connection, hosts};
   Waiter<bool> shutdowns;
+  net::ByteBudget budget;
   GrpcService service;
   std::unique_ptr<GrpcServer> server;
   std::unique_ptr<runtime::Dapr::Stub> stub;
@@ -65,6 +74,67 @@ runtime::ScheduleJobRequest Request(const std::string& name) {
   request.mutable_job()->set_name(name);
   request.mutable_job()->set_schedule("@daily");
   return request;
+}
+
+// Gives a job a large payload.
+void StoreLarge(ApiFixture* f, const std::string& name, std::size_t bytes) {
+  Context context;
+  auto request = Request(name);
+  request.mutable_job()->mutable_data()->set_value(std::string(bytes, 'x'));
+  runtime::ScheduleJobResponse response;
+  REQUIRE(f->stub->ScheduleJob(&context, request, &response).ok());
+}
+
+TEST_CASE("grpc api: answers that are not taken have a limit together") {
+  constexpr std::size_t kBytes = std::size_t{3} << 20;
+  ApiFixture f("", {}, 2 * kBytes);
+  StoreLarge(&f, "large", kBytes);
+  runtime::GetJobRequest request;
+  request.set_name("large");
+  std::vector<std::unique_ptr<MuteClient>> mute;
+  constexpr char kGet[] = "/dapr.proto.runtime.v1.Dapr/GetJob";
+  grpc::Status status;
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  // The system's buffers take some.
+  while (status.ok()) {
+    REQUIRE(std::chrono::steady_clock::now() < limit);
+    for (int i = 0; i < 4; ++i) {
+      mute.emplace_back(
+          new MuteClient(MuteClient::ToPort(static_cast<uint16_t>(f.server->port()))));
+      mute.back()->Call(kGet, request);
+      mute.back()->Call(kGet, request);
+    }
+    Context context;
+    runtime::GetJobResponse response;
+    status = f.stub->GetJob(&context, request, &response);
+  }
+  CHECK(status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED);
+  CHECK(status.error_message().find("--max-call-memory=6291456") != std::string::npos);
+  mute.clear();
+  while (!status.ok()) {
+    REQUIRE(std::chrono::steady_clock::now() < limit);
+    Context context;
+    runtime::GetJobResponse response;
+    status = f.stub->GetJob(&context, request, &response);
+  }
+}
+
+TEST_CASE("grpc api: clients that are gone without a word are found") {
+  GrpcLimits limits;
+  limits.keepalive_time = absl::Milliseconds(300);
+  limits.keepalive_timeout = absl::Milliseconds(300);
+  ApiFixture f("", limits);
+  // One that answers stays.
+  Context context;
+  runtime::GetMetadataResponse response;
+  REQUIRE(f.stub->GetMetadata(&context, {}, &response).ok());
+  RawConnection gone(f.server->port());
+  gone.Send(std::string(http2::kPreface) + http2::Frame(http2::kSettings, 0, 0, ""));
+  // It takes what comes and answers nothing.
+  CHECK(gone.ReadAll().size() > 0);
+  CHECK(gone.IsClosedWithin(std::chrono::milliseconds(0)));
+  Context again;
+  CHECK(f.stub->GetMetadata(&again, {}, &response).ok());
 }
 
 TEST_CASE("grpc api: both names of every call") {
@@ -199,7 +269,9 @@ TEST_CASE("grpc api: metadata and shutdown") {
 }
 
 TEST_CASE("grpc api: messages have the limit of bodies") {
-  ApiFixture f("", 1000);
+  GrpcLimits limits;
+  limits.max_message_bytes = 1000;
+  ApiFixture f("", limits);
   Context context;
   runtime::ScheduleJobRequest request = Request("x");
   request.mutable_job()->mutable_data()->set_value(std::string(2000, 'x'));

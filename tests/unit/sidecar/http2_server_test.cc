@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "client/net/byte_budget.h"
 #include "client/sidecar/http2_session.h"
 #include "client/sidecar/http_server.h"
 #include "tests/unit/sidecar/http2_client.h"
@@ -73,6 +74,32 @@ TEST_CASE("http2: requests of every shape on one connection") {
   const auto asked = client.Request("POST", "/e", "ok", {{"expect", "100-continue"}});
   CHECK(asked.status == 200);
   CHECK(asked.body.ends_with(" ok"));
+}
+
+TEST_CASE("http2: requests and answers in memory have a limit together") {
+  net::ByteBudget budget("max-call-memory", kMaxBody + kMaxBody / 2);
+  HeldAnswers held;
+  HttpServerOptions options;
+  options.budget = &budget;
+  Fixture f(options, held.handler());
+  Http2Client client(f.server.port());
+  // The handler has it.
+  const int32_t first = client.Start("POST", "/held", std::string(kMaxBody, 'a'));
+  client.Flush();
+  Http2Client other(f.server.port());
+  std::shared_ptr<HttpRespond> respond;
+  while (!respond) {
+    client.Request("GET", "/other");  // moves the body on
+    if (auto asked = held.asked.Take()) respond = *asked;
+  }
+  const auto refused = other.Request("POST", "/second", std::string(kMaxBody, 'b'));
+  CHECK(refused.status == 429);
+  CHECK(refused.body.find("--max-call-memory=6291456") != std::string::npos);
+  CHECK(f.Serves());
+  // Its answer goes on having room.
+  (*respond)({200, "", std::string(kMaxBody, 'c')});
+  CHECK(client.Wait(first).body.size() == kMaxBody);
+  CHECK(client.Request("POST", "/other", std::string(kMaxBody, 'd')).status == 200);
 }
 
 TEST_CASE("http2: both versions on one port") {

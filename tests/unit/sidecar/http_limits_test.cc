@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "client/net/byte_budget.h"
 #include "client/sidecar/http_server.h"
 #include "tests/unit/sidecar/loopback.h"
 #include "tests/unit/sidecar/waiter.h"
@@ -97,6 +98,71 @@ TEST_CASE("http limits: a client that does not take its answer") {
   // No buffers of the system hold so much: it ends because it was given up.
   while (f.server.requests() > 0) REQUIRE(Clock::now() < limit);
   CHECK(f.Serves());
+}
+
+// A server whose requests and answers have a budget.
+struct BudgetFixture {
+  explicit BudgetFixture(std::size_t bytes) : budget("max-call-memory", bytes), f(Options()) {}
+
+  HttpServerOptions Options() {
+    HttpServerOptions options;
+    options.max_body_bytes = kLargeAnswer;
+    options.budget = &budget;
+    return options;
+  }
+
+  net::ByteBudget budget;
+  Fixture f;
+};
+
+TEST_CASE("http limits: bodies that never end have a limit together") {
+  constexpr std::size_t kBody = 600'000;
+  BudgetFixture b(2 * kBody);
+  const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n";
+  RawConnection first(b.f.server.port());
+  first.Send(head + std::string(kBody, 'a'));
+  const auto limit = Clock::now() + std::chrono::seconds(10);
+  std::string answer;
+  // The server may not have read all of it yet.
+  while (answer.empty()) {
+    REQUIRE(Clock::now() < limit);
+    RawConnection second(b.f.server.port());
+    second.Send(head + std::string(1'000'000, 'b'));
+    answer = second.ReadMessage();
+    if (answer.starts_with("HTTP/1.1 200")) answer.clear();
+  }
+  CHECK(answer.starts_with("HTTP/1.1 429"));
+  CHECK(answer.find("--max-call-memory=1200000") != std::string::npos);
+  CHECK(b.f.Serves());
+  first.Close();
+  while (answer.starts_with("HTTP/1.1 429")) {
+    REQUIRE(Clock::now() < limit);
+    RawConnection third(b.f.server.port());
+    third.Send(head + std::string(1'000'000, 'c'));
+    answer = third.ReadMessage();
+  }
+  CHECK(answer.starts_with("HTTP/1.1 200"));
+}
+
+TEST_CASE("http limits: answers that are not taken have a limit together") {
+  BudgetFixture b(kLargeAnswer + kLargeAnswer / 2);
+  const std::string get = "GET /large HTTP/1.1\r\nHost: x\r\n\r\n";
+  RawConnection first(b.f.server.port());
+  first.ShrinkReceiveBuffer();
+  first.Send(get);
+  REQUIRE(first.ReadUntil("\r\n\r\n").starts_with("HTTP/1.1 200"));
+  RawConnection second(b.f.server.port());
+  second.Send(get);
+  CHECK(second.ReadMessage().starts_with("HTTP/1.1 429"));
+  CHECK(b.f.Serves());
+  first.Close();
+  const auto limit = Clock::now() + std::chrono::seconds(10);
+  std::string answer;
+  while (!answer.starts_with("HTTP/1.1 200")) {
+    REQUIRE(Clock::now() < limit);
+    second.Send(get);
+    answer = second.ReadMessage();
+  }
 }
 
 TEST_CASE("http limits: garbage of many kinds") {
