@@ -30,6 +30,7 @@
 #include "boost/beast/http/write.hpp"
 #include "client/net/connection_acceptor.h"
 #include "client/net/listening_sockets.h"
+#include "client/net/open_connections.h"
 #include "fmt/format.h"
 #include "server/broadcast_address.h"
 #include "server/limits.h"
@@ -157,12 +158,9 @@ void TakeConnection(tcp::socket socket, const std::shared_ptr<Port>& port) {
 
 // Owns the connection `fd`.
 tcp::socket MakeSocket(asio::io_context& io, int fd) {
-  int family = AF_INET;
-  socklen_t bytes = sizeof(family);
-  ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &bytes);
   tcp::socket socket(io);
   boost::system::error_code error;
-  socket.assign(family == AF_INET6 ? tcp::v6() : tcp::v4(), fd, error);
+  socket.assign(net::AddressFamily(fd) == AF_INET6 ? tcp::v6() : tcp::v4(), fd, error);
   if (error) ::close(fd);  // then the first read of the socket fails
   return socket;
 }

@@ -96,11 +96,13 @@ absl::Status DiskReserve::Admit(size_t bytes) {
   const bool fits = FreeAfterWriting(bytes) >= reserve_bytes_;
   if (reserve_bytes_ == 0 || (fits && !refusing_)) return absl::OkStatus();
   ++refused_count_;
-  // A job that is very large does not speak for the others.
-  const bool is_large = kDiskBytesPerByte * bytes > reserve_bytes_ / kLargeJobFraction;
-  const bool is_short = !is_large || FreeAfterWriting(0) < reserve_bytes_;
-  if (is_short && !refusing_) {
-    SetRefusing(true, FreeAfterWriting(0));
+  if (!refusing_) {
+    // Others are refused too if even by the last measurement there is no room, unless the job is so
+    // large that the next one would take them again.
+    const uint64_t needed = kDiskBytesPerByte * bytes;
+    const uint64_t free = free_bytes_;
+    const bool is_large = needed > ResumeBytes() - reserve_bytes_;
+    if (!is_large && free < reserve_bytes_ + needed) SetRefusing(true, free);
     Wake();
   }
   return absl::ResourceExhaustedError(fmt::format(

@@ -38,10 +38,9 @@ inline constexpr uint64_t kBallastFraction = 2;
 // It is given up when less than this part of the reserve is free.
 inline constexpr uint64_t kBallastFloorFraction = 4;
 // New jobs are admitted again when this part of the reserve is free beyond it, so that refusing
-// does not begin and end with every job.
+// does not begin and end with every job. A job that takes more than that may be refused without
+// refusing others.
 inline constexpr uint64_t kDiskResumeFraction = 8;
-// Jobs that take more than this part of the reserve may be refused without refusing others.
-inline constexpr uint64_t kLargeJobFraction = 2;
 // Table files are not rewritten where that would leave less than this part of the reserve.
 inline constexpr uint64_t kCompactionFloorFraction = 2;
 // Between two measurements of free space.

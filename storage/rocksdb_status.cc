@@ -33,12 +33,11 @@ absl::StatusCode CodeOf(const rocksdb::Status& status) {
   }
 }
 
-// Whether a text is about a table file that is not there; puts its name right. RocksDB tries a name
-// of old, and then tells of that.
-bool NamesMissingTable(std::string* text) {
-  constexpr std::string_view kOldName = ".ldb: No such file";
-  const size_t at = text->find(kOldName);
-  if (at == std::string::npos) return false;
+// Whether a text is about a file that is not there; puts the name of a table file right. RocksDB
+// tries a name of old, and then tells of that.
+bool NamesMissingFile(std::string* text) {
+  constexpr std::string_view kMissing = ": No such file";
+  if (text->find(kMissing) == std::string::npos) return false;
   for (size_t old = 0; (old = text->find(".ldb", old)) != std::string::npos;) {
     text->replace(old, 4, ".sst");
   }
@@ -54,7 +53,7 @@ absl::Status FromRocksDb(const rocksdb::Status& status, std::string_view context
   const char* advice = "";
   if (status.IsNoSpace()) {
     advice = "; make room on the disk, then start again";
-  } else if (NamesMissingTable(&text)) {
+  } else if (NamesMissingFile(&text)) {
     advice = "; a file is missing: restore the data directory from a backup";
   } else if (status.IsCorruption()) {
     advice =

@@ -18,6 +18,7 @@
 #include "spdlog/fmt/fmt.h"
 #include "spdlog/spdlog.h"
 #include "storage/backup_manifest.h"
+#include "storage/damaged_tables.h"
 #include "storage/rocksdb_options.h"
 #include "storage/rocksdb_status.h"
 #include "storage/store_diary.h"
@@ -173,6 +174,11 @@ absl::Status WarnOfLosses(const std::string& path) {
   return absl::OkStatus();
 }
 
+absl::Status OpenStatus(const rocksdb::Status& opened, const std::string& path) {
+  return NameDamagedTables(
+      FromRocksDb(opened, fmt::format("cannot open the store in \"{}\"", path)), path);
+}
+
 constexpr absl::Duration kFlushPoll = absl::Microseconds(200);
 
 // RocksDB takes it for a mistake, and aborts, if a log is used after a call on it has failed.
@@ -240,8 +246,8 @@ absl::Status RocksDbStore::OpenDatabase(rocksdb::Env* env) {
   options.info_log = BeginDiary(path);
   rocksdb::DB* db = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  RETURN_IF_ERROR(FromRocksDb(rocksdb::DB::Open(options, path, descriptors, &handles, &db),
-                              fmt::format("cannot open the store in \"{}\"", path)));
+  const rocksdb::Status opened = rocksdb::DB::Open(options, path, descriptors, &handles, &db);
+  RETURN_IF_ERROR(OpenStatus(opened, path));
   db_.reset(db);
   unused_handle_ = handles.back();
   handles.pop_back();
@@ -269,9 +275,9 @@ absl::Status RocksDbStore::OpenDatabaseReadOnly() {
   options.info_log = NoDiary();
   rocksdb::DB* db = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  RETURN_IF_ERROR(
-      FromRocksDb(rocksdb::DB::OpenForReadOnly(options, path, descriptors, &handles, &db),
-                  fmt::format("cannot open the store in \"{}\"", path)));
+  const rocksdb::Status opened =
+      rocksdb::DB::OpenForReadOnly(options, path, descriptors, &handles, &db);
+  RETURN_IF_ERROR(OpenStatus(opened, path));
   db_.reset(db);
   read_only_ = true;
   unused_handle_ = handles.back();

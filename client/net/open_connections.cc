@@ -109,4 +109,11 @@ int BreakConnectionsFrom(const std::string& peer) {
   return BreakConnections([&](int fd) { return OtherEnd(fd) == wanted; });
 }
 
+int AddressFamily(int fd) {
+  int family = AF_UNSPEC;
+  socklen_t bytes = sizeof(family);
+  ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &bytes);
+  return family;
+}
+
 }  // namespace belfry::net

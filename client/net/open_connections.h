@@ -17,4 +17,7 @@ int BreakConnections(const std::function<bool(int fd)>& is_meant);
 // "ipv4:127.0.0.1:50006" or "ipv6:%5B::1%5D:50006"; none if it is written in another way.
 int BreakConnectionsFrom(const std::string& peer);
 
+// The address family of a socket, like AF_INET; of what is none, AF_UNSPEC. Any thread.
+int AddressFamily(int fd);
+
 }  // namespace belfry::net

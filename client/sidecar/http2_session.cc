@@ -52,6 +52,7 @@ class Http2Session : public Http2Endpoint {
       OnBegin(kUpgradedStream);
       Stream& stream = streams_.at(kUpgradedStream);
       stream.request = std::move(upgrade->request);
+      stream.share = std::move(upgrade->share);
       stream.head_done = stream.peer_done = true;
       Dispatch(kUpgradedStream, stream);
     }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "client/net/byte_budget.h"
 #include "client/sidecar/http_server.h"
 #include "client/sidecar/http_socket.h"
 
@@ -16,7 +17,8 @@ namespace belfry::sidecar {
 // response on the new connection.
 struct Http2Upgrade {
   HttpRequest request;
-  std::string settings;  // of the client, decoded from its header
+  std::string settings;    // of the client, decoded from its header
+  net::BudgetShare share;  // of the request's body
 };
 
 // Serves a connection until it ends. `first` are the bytes of it that have been read already.

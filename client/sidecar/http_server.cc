@@ -1,7 +1,6 @@
 #include "client/sidecar/http_server.h"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -13,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "client/net/open_connections.h"
 #include "client/sidecar/http_session.h"
 #include "client/sidecar/unix_socket.h"
 
@@ -27,12 +27,9 @@ absl::Status ListenError(const absl::Status& status) {
 
 // Owns the connection `fd`.
 HttpSocket MakeSocket(asio::io_context& io, int fd) {
-  int family = AF_INET;
-  socklen_t bytes = sizeof(family);
-  ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &bytes);
   HttpSocket socket(asio::make_strand(io));
   boost::system::error_code error;
-  socket.assign(HttpSocket::protocol_type(family, 0), fd, error);
+  socket.assign(HttpSocket::protocol_type(net::AddressFamily(fd), 0), fd, error);
   if (error) ::close(fd);  // then the first read of the socket fails
   return socket;
 }

@@ -177,6 +177,11 @@ class Session {
                       fmt::format("Transfer-Encoding \"{}\": only chunked is understood", coding));
       co_return false;
     }
+    // RFC 9112, 3.2; a proxy before us might have gone by another one.
+    if (parser->get().version() == 11 && parser->get().count(http::field::host) != 1) {
+      co_await Refuse(400, "400 Bad Request: there must be one Host");
+      co_return false;
+    }
 
     HttpRequest request;
     net::BudgetShare share(state_->options.budget);
@@ -193,7 +198,9 @@ class Session {
     auto settings = AskedForHttp2(head);
     if (settings && !request.body_too_large) {
       const bool switched = co_await WriteText(kSwitching);
-      if (switched) upgrade_ = Http2Upgrade{std::move(request), *std::move(settings)};
+      if (switched) {
+        upgrade_.emplace(Http2Upgrade{std::move(request), *std::move(settings), std::move(share)});
+      }
       co_return switched;
     }
 

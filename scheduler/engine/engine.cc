@@ -5,26 +5,12 @@
 
 #include "scheduler/base/check.h"
 #include "scheduler/base/limits.h"
-#include "scheduler/base/status_macros.h"
 #include "scheduler/engine/engine_state.h"
-#include "scheduler/store/format.h"
-#include "spdlog/fmt/fmt.h"
 
 namespace belfry {
 namespace {
 
 constexpr uint32_t kGroupIdReserve = 1024;
-
-template <typename Record>
-absl::StatusOr<std::optional<Record>> ReadMeta(const Store& store, const char* key) {
-  ASSIGN_OR_RETURN(const auto bytes, store.Get(Table::kMeta, key));
-  if (!bytes.has_value()) return std::nullopt;
-  Record record;
-  if (!record.ParseFromString(*bytes)) {
-    return absl::DataLossError(fmt::format("meta record \"{}\" does not parse", key));
-  }
-  return record;
-}
 
 }  // namespace
 
@@ -36,70 +22,6 @@ Engine::Engine(Store* store, const Limits& limits)
       job_counts_(limits.max_jobs_per_namespace),
       registry_(limits) {}
 Engine::~Engine() = default;
-
-absl::Status Engine::Recover() {
-  RETURN_IF_ERROR(RecoverFormat());
-  RETURN_IF_ERROR(RecoverIds());
-  RETURN_IF_ERROR(RecoverGroups());
-  RETURN_IF_ERROR(job_counts_.Recover(*store_));
-  return RecoverPrefixDeletes();
-}
-
-absl::Status Engine::RecoverFormat() {
-  ASSIGN_OR_RETURN(const auto format, ReadMeta<storage::v1::FormatRecord>(*store_, kFormatKey));
-  if (!format.has_value()) {
-    batch_.PutFormat(kFormatVersion);
-    return absl::OkStatus();
-  }
-  if (format->version() > kFormatVersion) {
-    return absl::FailedPreconditionError(
-        fmt::format("the store has format {}, newer than this program's {}: use a newer program",
-                    format->version(), kFormatVersion));
-  }
-  if (format->version() < kOldestFormatVersion) {
-    return absl::DataLossError("the store's format record is empty");
-  }
-  if (format->version() < kFormatVersion) batch_.PutFormat(kFormatVersion);
-  return absl::OkStatus();
-}
-
-absl::Status Engine::RecoverIds() {
-  ASSIGN_OR_RETURN(const auto ids, ReadMeta<storage::v1::IdReserveRecord>(*store_, kIdsKey));
-  if (!ids.has_value()) return absl::OkStatus();
-  // What was reserved may have been used.
-  next_job_id_ = reserved_job_id_ = ids->next_job_id();
-  next_group_id_ = reserved_group_id_ = ids->next_group_id();
-  return absl::OkStatus();
-}
-
-absl::Status Engine::RecoverGroups() {
-  absl::Status status;
-  RETURN_IF_ERROR(store_->Scan({Table::kGroups, "", ""}, [&](auto key, auto value) {
-    storage::v1::GroupRecord record;
-    auto parts = ParseGroupKey(key);
-    if (!parts.has_value() ||
-        !record.ParseFromArray(value.data(), static_cast<int>(value.size())) ||
-        record.group_id() == 0 || record.group_id() >= reserved_group_id_) {
-      status = absl::DataLossError(fmt::format("group record \"{}\" does not parse", key));
-      return false;
-    }
-    Group& group = AddGroup(EnsureTarget(parts->target), std::string(key),
-                            std::move(parts->concurrency_key), record.group_id());
-    group.mark = DecodeInstant(record.mark());
-    offline_.Remove(group.id);
-    offline_.Add(group.id, group.mark);
-    return true;
-  }));
-  return status;
-}
-
-absl::Status Engine::RecoverPrefixDeletes() {
-  ASSIGN_OR_RETURN(prefix_deletes_, ReadPrefixDeletes(*store_));
-  for (const auto& [prefix, ceiling] : prefix_deletes_.all()) {
-    effects_.purges.push_back({prefix, ceiling, prefix});
-  }
-  return absl::OkStatus();
-}
 
 void Engine::Step(Event event, absl::Time now) {
   std::visit([this, now](auto& e) { On(e, now); }, event);

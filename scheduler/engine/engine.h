@@ -30,6 +30,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -60,9 +61,11 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Reads format, ids, groups and pending prefix deletes. FailedPrecondition if the format is newer
-  // than this program; DataLoss if a record does not parse. Afterwards the batch may hold the first
-  // records of a new store, to be written by the first turn. REQUIRES: called once, first.
-  absl::Status Recover();
+  // than this program; DataLoss if the record of the format, or of the ids, does not parse. A group
+  // that does not parse is set aside and rebuilt from its index entries, a prefix delete is set
+  // aside. Afterwards the batch may hold changes, to be written by the first turn.
+  // REQUIRES: called once, first.
+  absl::Status Recover(absl::Time now);
 
   // Takes one event.
   void Step(Event event, absl::Time now);
@@ -113,6 +116,7 @@ class Engine {
   void On(DeleteEvent& event, absl::Time now);
   void On(DeletePrefixEvent& event, absl::Time now);
   void On(PurgeEvent& event, absl::Time now);
+  void On(NameFoundEvent& event, absl::Time now);
   absl::Status Schedule(ScheduleEvent& event);
   absl::Status Delete(const DeleteEvent& event);
   absl::Status DeletePrefix(const std::string& prefix);
@@ -142,6 +146,8 @@ class Engine {
   bool StartOne(Target& target, absl::Time now, size_t* budget);
   void Loaded(LoadedJob& job);
   void Quarantine(InFlight& in_flight, LoadedJob& job);
+  // Keeps the bytes of a record that cannot be read, and tells of them; the caller deletes it.
+  void SetAside(Table table, std::string_view key, std::string bytes, std::string_view reason);
   void ReleaseReady(uint64_t job_id, absl::Time now, Effects* effects);
   void FinishTick(InFlight& in_flight, absl::Time now);
   void RetryTick(InFlight& in_flight, absl::Time now);
@@ -198,9 +204,14 @@ class Engine {
   uint64_t NewJobId();
   uint32_t NewGroupId();
 
+  // The start (engine_recovery.cc).
   absl::Status RecoverFormat();
   absl::Status RecoverIds();
   absl::Status RecoverGroups();
+  void RecoverGroup(std::string key, GroupKeyParts parts, uint32_t id, absl::Time mark);
+  // Finds the numbers of groups whose records are lost: those of index entries that no other group
+  // has, as their jobs tell whose they are. One without a readable job is gone.
+  absl::Status RebuildGroups(const std::vector<std::string>& keys);
   absl::Status RecoverPrefixDeletes();
 
   void CheckJobs() const;

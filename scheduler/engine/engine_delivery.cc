@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "scheduler/base/check.h"
 #include "scheduler/base/limits.h"
 #include "scheduler/engine/engine_state.h"
@@ -178,13 +179,17 @@ void Engine::Loaded(LoadedJob& job) {
 }
 
 void Engine::Quarantine(InFlight& in_flight, LoadedJob& job) {
-  spdlog::error("record set aside table={} job_id={} error=\"{}\"", TableName(job.raw_table),
-                job.job_id, job.error);
-  batch_.PutQuarantine(job.raw_table, EncodeId(job.job_id), std::move(job.raw), job.error,
-                       last_now_);
-  ++effects_.quarantined_count;
+  SetAside(job.raw_table, EncodeId(job.job_id), std::move(job.raw), job.error);
   batch_.DeleteDue(in_flight.group_id, in_flight.position());
   Drop(in_flight);
+}
+
+void Engine::SetAside(Table table, std::string_view key, std::string bytes,
+                      std::string_view reason) {
+  spdlog::error("record set aside table={} key={} error=\"{}\"", TableName(table),
+                absl::BytesToHexString({key.data(), key.size()}), reason);
+  batch_.PutQuarantine(table, key, std::move(bytes), reason, last_now_);
+  ++effects_.quarantined_count;
 }
 
 void Engine::ReleaseReady(uint64_t job_id, absl::Time now, Effects* effects) {

@@ -131,6 +131,20 @@ absl::Status Engine::Purge(const PurgeEvent& event) {
   return absl::OkStatus();
 }
 
+void Engine::On(NameFoundEvent& event, absl::Time) {
+  // Found by somebody else, replaced or deleted meanwhile.
+  if (batch_.GetName(event.job_key).ok()) return;
+  const auto bytes = store_->Get(Table::kNames, event.job_key);
+  if (!bytes.ok() || !bytes->has_value()) {
+    spdlog::error("name record not rebuilt error=\"{}\"", bytes.status().ToString());
+    return;
+  }
+  SetAside(Table::kNames, event.job_key, **bytes, "name record does not parse");
+  // Namespaces count names, readable or not.
+  if (event.entry.has_value()) return batch_.PutName(event.job_key, *event.entry);
+  DeleteName(event.job_key);
+}
+
 absl::StatusOr<std::optional<NameEntry>> Engine::FindLive(const std::string& job_key,
                                                           std::optional<NameEntry>* stale) {
   ASSIGN_OR_RETURN(auto entry, batch_.GetName(job_key));
@@ -159,9 +173,6 @@ absl::Status Engine::EraseJob(const std::string& job_key, const NameEntry& entry
       return absl::DataLossError("a job key of the names table is malformed");
     }
     group = FindGroup(*target_key);
-    if (group == nullptr) {
-      return absl::DataLossError(fmt::format("job {} has no group record", entry.job_id));
-    }
   }
   batch_.DeleteJob(entry.job_id);
   if (counter.has_value()) batch_.DeleteCounter(entry.job_id);
@@ -180,12 +191,8 @@ absl::StatusOr<std::optional<Counter>> Engine::TakeCounter(uint64_t job_id) {
   // knew, goes when a load finds the job gone.
   const std::string key = EncodeId(job_id);
   ASSIGN_OR_RETURN(auto bytes, store_->Get(Table::kCounters, key));
-  spdlog::error("record set aside table={} job_id={} error=\"{}\"", TableName(Table::kCounters),
-                job_id, std::string(counter.status().message()));
   if (bytes.has_value()) {
-    const std::string reason(counter.status().message());
-    batch_.PutQuarantine(Table::kCounters, key, *std::move(bytes), reason, last_now_);
-    ++effects_.quarantined_count;
+    SetAside(Table::kCounters, key, *std::move(bytes), std::string(counter.status().message()));
   }
   batch_.DeleteCounter(job_id);
   return std::nullopt;

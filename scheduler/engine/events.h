@@ -140,11 +140,18 @@ struct PurgeEvent {
   std::vector<Job> jobs;
   std::string next;  // where the next slice begins
   bool done = false;
+  std::string unreadable;  // a name that must be found before the purge goes on
+};
+
+// A reader looked for the job of a name whose record cannot be read.
+struct NameFoundEvent {
+  std::string job_key;
+  std::optional<NameEntry> entry;  // none: there is no such job
 };
 
 using Event = std::variant<ScheduleEvent, DeleteEvent, DeletePrefixEvent, AddWatcherEvent,
                            RemoveWatcherEvent, SettleEvent, WatcherDrainedEvent, ScanResult,
-                           LoadEvent, PurgeEvent, ReadLimitsEvent>;
+                           LoadEvent, PurgeEvent, NameFoundEvent, ReadLimitsEvent>;
 
 struct Answer {
   Reply reply;

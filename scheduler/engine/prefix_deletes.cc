@@ -5,7 +5,8 @@
 
 namespace belfry {
 
-absl::StatusOr<PrefixDeletes> ReadPrefixDeletes(const Store& store, const Snapshot* snapshot) {
+absl::StatusOr<PrefixDeletes> ReadPrefixDeletes(const Store& store, const Snapshot* snapshot,
+                                                std::vector<UnreadablePrefixDelete>* unreadable) {
   PrefixDeletes deletes;
   absl::Status status;
   RETURN_IF_ERROR(store.Scan(
@@ -13,8 +14,12 @@ absl::StatusOr<PrefixDeletes> ReadPrefixDeletes(const Store& store, const Snapsh
       [&](std::string_view key, std::string_view value) {
         storage::v1::PrefixDeleteRecord record;
         if (!record.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
-          status = absl::DataLossError("a prefix delete record does not parse");
-          return false;
+          if (unreadable == nullptr) {
+            status = absl::DataLossError("a prefix delete record does not parse");
+            return false;
+          }
+          unreadable->push_back({std::string(key), std::string(value)});
+          return true;
         }
         deletes.Add(std::string(key), record.ceiling());
         return true;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/status/statusor.h"
@@ -41,8 +42,16 @@ class PrefixDeletes {
   absl::btree_map<std::string, uint64_t> ceilings_;
 };
 
-// The pending prefix deletes on disk. DataLoss if a record does not parse.
-absl::StatusOr<PrefixDeletes> ReadPrefixDeletes(const Store& store,
-                                                const Snapshot* snapshot = nullptr);
+// A record that does not parse.
+struct UnreadablePrefixDelete {
+  std::string prefix;
+  std::string bytes;
+};
+
+// The pending prefix deletes on disk. Records that do not parse are added to `unreadable`; if that
+// is null, DataLoss.
+absl::StatusOr<PrefixDeletes> ReadPrefixDeletes(
+    const Store& store, const Snapshot* snapshot = nullptr,
+    std::vector<UnreadablePrefixDelete>* unreadable = nullptr);
 
 }  // namespace belfry

@@ -90,6 +90,11 @@ std::string EncodeDue(uint32_t group_id, Position position) {
   return key;
 }
 
+std::optional<uint32_t> DecodeDueGroup(std::string_view key) {
+  if (key.size() != kDueKeyBytes) return std::nullopt;
+  return ReadBigEndian<uint32_t>(key);
+}
+
 std::optional<Position> DecodeDue(std::string_view key) {
   if (key.size() != kDueKeyBytes) return std::nullopt;
   const auto seconds = static_cast<int64_t>(ReadBigEndian<uint64_t>(key.substr(4)) - kSecondsBias);

@@ -44,7 +44,8 @@ std::optional<uint64_t> DecodeId(std::string_view key);
 std::string EncodeDue(uint32_t group_id, Position position);
 // All entries of a group from `from` on begin at this key.
 std::string EncodeDuePrefix(uint32_t group_id);
-// The position of an entry; nullopt if the key is malformed.
+// The group and the position of an entry; nullopt if the key is malformed.
+std::optional<uint32_t> DecodeDueGroup(std::string_view key);
 std::optional<Position> DecodeDue(std::string_view key);
 
 }  // namespace belfry

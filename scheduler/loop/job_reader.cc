@@ -5,6 +5,7 @@
 #include "scheduler/base/limits.h"
 #include "scheduler/base/status_macros.h"
 #include "scheduler/job/key_codec.h"
+#include "scheduler/store/quarantine.h"
 #include "scheduler/store/record_codec.h"
 #include "spdlog/fmt/fmt.h"
 #include "spdlog/spdlog.h"
@@ -22,11 +23,20 @@ LoadedJob Unreadable(LoadedJob job, const absl::Status& status, std::string raw)
   return job;
 }
 
-absl::Status NoRecord(uint64_t job_id) {
+constexpr char kMissing[] = "is missing or was set aside, see `belfry admin quarantine`";
+
+// Why a job can neither be read nor fired.
+absl::Status Lost(std::string_view what, uint64_t job_id, std::string_view why) {
   return absl::DataLossError(
-      fmt::format("the record of job {} is missing or was set aside, see `belfry admin "
-                  "quarantine`; delete the job, or schedule it again with overwrite",
-                  job_id));
+      fmt::format("the {} of job {} {}; delete the job, or schedule it again with overwrite", what,
+                  job_id, why));
+}
+
+// A job without its counter is not fired any more.
+absl::StatusOr<bool> IsCounterSetAside(const Store& store, uint64_t job_id) {
+  const std::string key = QuarantineKey(Table::kCounters, EncodeId(job_id));
+  ASSIGN_OR_RETURN(const auto bytes, store.Get(Table::kQuarantine, key));
+  return bytes.has_value();
 }
 
 }  // namespace
@@ -97,9 +107,11 @@ absl::StatusOr<PurgeEvent> ScanPurge(const Store& store, const PurgeRequest& req
     }
     const auto entry = DecodeName(value);
     if (!entry.ok()) {
-      spdlog::error("name record ignored by purge error=\"{}\"",
-                    std::string(entry.status().message()));
-    } else if (entry->job_id <= request.ceiling) {
+      event.unreadable = event.next = std::string(key);
+      event.done = false;
+      return false;
+    }
+    if (entry->job_id <= request.ceiling) {
       event.jobs.push_back({std::string(key), entry->job_id});
     }
     return true;
@@ -118,13 +130,29 @@ absl::StatusOr<storage::v1::JobRecord> ReadJob(const Store& store, const PrefixD
     if (!name_bytes.has_value()) return absl::NotFoundError("job not found");
     ASSIGN_OR_RETURN(const auto entry, DecodeName(*name_bytes));
     if (deleted.Covers(job_key, entry.job_id)) return absl::NotFoundError("job not found");
-    ASSIGN_OR_RETURN(const auto bytes, store.Get(Table::kJobs, EncodeId(entry.job_id)));
-    if (bytes.has_value()) return DecodeJob(*bytes);
-    if (entry.job_id == last_id) return NoRecord(last_id);
+    ASSIGN_OR_RETURN(auto record, ReadRecord(store, entry.job_id));
+    if (record.has_value()) return *std::move(record);
+    if (entry.job_id == last_id) return Lost("record", last_id, kMissing);
     // Replaced or deleted between the two reads.
     last_id = entry.job_id;
   }
   return absl::UnavailableError("the job is being replaced too fast to be read");
+}
+
+absl::StatusOr<std::optional<storage::v1::JobRecord>> ReadRecord(const Store& store,
+                                                                 uint64_t job_id) {
+  ASSIGN_OR_RETURN(const auto bytes, store.Get(Table::kJobs, EncodeId(job_id)));
+  if (!bytes.has_value()) return std::nullopt;
+  ASSIGN_OR_RETURN(const bool is_stopped, IsCounterSetAside(store, job_id));
+  if (is_stopped) return Lost("counter", job_id, kMissing);
+  auto record = DecodeJob(*bytes);
+  if (!record.ok()) return Lost("record", job_id, "does not parse");
+  return *std::move(record);
+}
+
+bool IsUnreadableName(const Store& store, const std::string& job_key) {
+  const auto bytes = store.Get(Table::kNames, job_key);
+  return bytes.ok() && bytes->has_value() && !DecodeName(**bytes).ok();
 }
 
 absl::StatusOr<EncodedList> ListJobs(const Store& store, const std::string& prefix,

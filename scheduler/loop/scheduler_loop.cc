@@ -15,6 +15,7 @@
 #include "scheduler/loop/id_reader.h"
 #include "scheduler/loop/job_reader.h"
 #include "scheduler/loop/mailbox.h"
+#include "scheduler/loop/name_finder.h"
 #include "scheduler/loop/syncer.h"
 #include "scheduler/loop/task_runner.h"
 #include "spdlog/fmt/fmt.h"
@@ -52,7 +53,7 @@ class SchedulerLoop::Impl {
     // What a killed process had written may not be durable yet, and replies are about to tell of
     // it.
     RETURN_IF_ERROR(store_->Sync());
-    RETURN_IF_ERROR(engine_.Recover());
+    RETURN_IF_ERROR(engine_.Recover(clock_->Now()));
     PublishDeletes();
     return absl::OkStatus();
   }
@@ -103,16 +104,23 @@ class SchedulerLoop::Impl {
   void SubmitAnswer(SettleEvent answer) { mailbox_.SubmitAnswer(std::move(answer)); }
 
   // Reads what the loop will look up for this job, so that the loop finds it in memory.
-  absl::Status Warm(const std::string& job_key, bool with_counter) const {
+  absl::Status Warm(const std::string& job_key, bool with_counter) {
     ASSIGN_OR_RETURN(const auto name, store_->Get(Table::kNames, job_key));
-    if (!name.has_value() || !with_counter) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const auto entry, DecodeName(*name));
-    return store_->Get(Table::kCounters, EncodeId(entry.job_id)).status();
+    if (!name.has_value()) return absl::OkStatus();
+    const auto entry = DecodeName(*name);
+    // The request follows what was found.
+    if (!entry.ok()) return TryFindName(job_key).status();
+    if (!with_counter) return absl::OkStatus();
+    return store_->Get(Table::kCounters, EncodeId(entry->job_id)).status();
   }
 
   void Get(const JobKey& key, GetReply reply) {
     const auto deleted = published_deletes();
-    auto record = ReadJob(*store_, *deleted, EncodeJobKey(key));
+    const std::string job_key = EncodeJobKey(key);
+    auto record = ReadJob(*store_, *deleted, job_key);
+    if (absl::IsDataLoss(record.status()) && IsUnreadableName(*store_, job_key)) {
+      record = ReadJobOf(TryFindName(job_key), *deleted, job_key);
+    }
     AnswerRead(std::move(record), std::move(reply));
   }
 
@@ -313,6 +321,38 @@ class SchedulerLoop::Impl {
     return kMaxLoopSleep;
   }
 
+  using FoundName = absl::StatusOr<std::optional<NameEntry>>;
+
+  // Looks on this thread for the job of a name whose record cannot be read, and tells the loop.
+  FoundName FindName(const std::string& job_key) {
+    FoundName entry = FindNameEntry(*store_, job_key);
+    if (entry.ok()) mailbox_.SubmitReserved(NameFoundEvent{job_key, *entry});
+    return entry;
+  }
+
+  // As FindName; Unavailable if a name is being looked for already, as each look reads all jobs.
+  FoundName TryFindName(const std::string& job_key) {
+    if (!finding_mutex_.TryLock()) {
+      return absl::UnavailableError(
+          "a name whose record cannot be read is being rebuilt from its job: try again");
+    }
+    FoundName entry = FindName(job_key);
+    finding_mutex_.Unlock();
+    return entry;
+  }
+
+  absl::StatusOr<storage::v1::JobRecord> ReadJobOf(const FoundName& name,
+                                                   const PrefixDeletes& deleted,
+                                                   const std::string& job_key) const {
+    if (!name.ok()) return name.status();
+    if (!name->has_value() || deleted.Covers(job_key, (*name)->job_id)) {
+      return absl::NotFoundError("job not found");
+    }
+    ASSIGN_OR_RETURN(auto record, ReadRecord(*store_, (*name)->job_id));
+    if (!record.has_value()) return absl::NotFoundError("job not found");
+    return *std::move(record);
+  }
+
   void Scan(const ScanRequest& request) {
     auto result = ScanIndex(*store_, request);
     if (!result.ok()) return Fatal(result.status());
@@ -322,7 +362,15 @@ class SchedulerLoop::Impl {
   void ScanForPurge(const PurgeRequest& request) {
     auto event = ScanPurge(*store_, request);
     if (!event.ok()) return Fatal(event.status());
-    Deliver(*std::move(event));
+    if (event->unreadable.empty()) return Deliver(*std::move(event));
+    // Not on this thread, on which due jobs wait.
+    listers_.Submit([this, event = *std::move(event)]() mutable {
+      finding_mutex_.Lock();
+      const FoundName found = FindName(event.unreadable);
+      finding_mutex_.Unlock();
+      if (!found.ok()) return Fatal(found.status());
+      Deliver(std::move(event));
+    });
   }
 
   void Load(const std::vector<LoadRequest>& loads) {
@@ -432,6 +480,8 @@ class SchedulerLoop::Impl {
   std::atomic<size_t> pending_lists_{0};
   std::atomic<WatcherId> last_watcher_id_{0};
   std::atomic<bool> fatal_{false};
+
+  Mutex finding_mutex_;  // held while somebody looks for the job of an unreadable name
 
   mutable Mutex deletes_mutex_;
   std::shared_ptr<const PrefixDeletes> deletes_ ABSL_GUARDED_BY(deletes_mutex_) =

@@ -109,7 +109,7 @@ TEST_CASE("what was written since the last measurement counts", "[reserve]") {
   REQUIRE(Admits(*reserve));
   reserve->NoteWritten(3 * kMiB);
   REQUIRE_FALSE(Admits(*reserve));
-  REQUIRE(reserve->state().is_refusing);
+  REQUIRE_FALSE(reserve->state().is_refusing);
   // There was more room than was feared.
   reserve->Measure();
   REQUIRE(Admits(*reserve));
@@ -122,6 +122,26 @@ TEST_CASE("a job that is too large is refused, and smaller ones are taken", "[re
   REQUIRE_FALSE(Admits(*reserve, 6 * kMiB));
   REQUIRE_FALSE(reserve->state().is_refusing);
   REQUIRE(Admits(*reserve, 4 * kMiB));
+}
+
+TEST_CASE("refusing does not begin and end with every job that is a little too large",
+          "[reserve]") {
+  FakeDisk disk;
+  const auto reserve = disk.Open();
+  const uint64_t beyond = kResume - kReserve;
+  for (uint64_t bytes = kMiB / 64; bytes <= kMiB; bytes += kMiB / 64) {
+    disk.free = kReserve + kBallast + kDiskBytesPerByte * bytes - 1;
+    reserve->Measure();
+    REQUIRE_FALSE(reserve->state().is_refusing);
+    REQUIRE_FALSE(Admits(*reserve, bytes));
+    const bool refuses_all = kDiskBytesPerByte * bytes <= beyond;
+    REQUIRE(reserve->state().is_refusing == refuses_all);
+    REQUIRE(Admits(*reserve) == !refuses_all);
+    reserve->Measure();
+    REQUIRE(reserve->state().is_refusing == refuses_all);
+    disk.free = kTotal;
+    reserve->Measure();
+  }
 }
 
 TEST_CASE("the first job that does not fit is followed by no other", "[reserve]") {

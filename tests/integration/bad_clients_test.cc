@@ -240,7 +240,8 @@ TEST_CASE("garbage on any port ends its connection and nothing else") {
       "GET /healthz HTTP/1.1\r\n",
       "GET /" + std::string(100000, 'a') + " HTTP/1.1\r\n\r\n",
       "POST /metrics HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n" + noise,
-      "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n" + noise,
+      "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n" +
+          noise,
       "\r\n\r\n\r\n\r\n",
   };
   for (const uint16_t port :

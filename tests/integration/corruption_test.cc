@@ -136,12 +136,18 @@ TEST_CASE("a table file that is damaged is named when it is read") {
   CHECK_THAT(output, Catch::Contains("restore the data directory from a backup"));
 }
 
-TEST_CASE("a table file that was cut ends the start") {
+TEST_CASE("a table file that was cut, or whose end is damaged, ends the start") {
+  const bool is_cut = GENERATE(true, false);
   KilledScheduler killed("1h");
   killed.scheduler.Start();
   killed.scheduler.Kill();
   const std::string table = Largest(killed.scheduler.data_dir(), ".sst");
-  fs::resize_file(table, fs::file_size(table) / 2);
+  const uint64_t size = fs::file_size(table);
+  if (is_cut) {
+    fs::resize_file(table, size / 2);
+  } else {
+    FlipByte(table, size - 3);
+  }
   const CommandResult result = killed.StartInVain();
   CHECK(result.exit_code == 1);
   CHECK_THAT(result.out + result.err, Catch::Contains(fs::path(table).filename().string()));
@@ -179,6 +185,13 @@ TEST_CASE("a list of files that has lost its end is never taken for a whole one"
     CHECK_THAT(result.out + result.err, Catch::Contains("there is no table"));
     CHECK_THAT(result.out + result.err,
                Catch::Contains("restore the data directory from a backup"));
+  }
+  SECTION("it is missing") {
+    fs::remove(manifest);
+    const CommandResult result = killed.StartInVain();
+    CHECK(result.exit_code == 1);
+    CHECK_THAT(result.out + result.err, Catch::Contains(fs::path(manifest).filename().string()));
+    CHECK_THAT(result.out + result.err, Catch::Contains("a file is missing: restore"));
   }
   SECTION("it ends within an entry") {
     fs::resize_file(manifest, fs::file_size(manifest) - 1);

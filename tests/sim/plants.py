@@ -75,9 +75,10 @@ PLANTS = (
         (
             (
                 LOOP,
-                "RETURN_IF_ERROR(store_->Sync());\n    RETURN_IF_ERROR(engine_.Recover());",
+                "RETURN_IF_ERROR(store_->Sync());\n"
+                "    RETURN_IF_ERROR(engine_.Recover(clock_->Now()));",
                 "if (!PLANTED) RETURN_IF_ERROR(store_->Sync());\n"
-                "    RETURN_IF_ERROR(engine_.Recover());",
+                "    RETURN_IF_ERROR(engine_.Recover(clock_->Now()));",
             ),
         ),
     ),

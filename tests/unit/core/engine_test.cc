@@ -17,7 +17,7 @@ const TargetKey kTarget{TargetKind::kApp, "ns", "app"};
 // One turn at a time, with the readers' work left to the test.
 class Turns {
  public:
-  Turns() { REQUIRE(engine.Recover().ok()); }
+  Turns() { REQUIRE(engine.Recover(absl::UnixEpoch()).ok()); }
 
   Effects Step(std::vector<Event> events) {
     for (Event& event : events) engine.Step(std::move(event), kNow);

@@ -84,9 +84,16 @@ TEST_CASE("http2: requests and answers in memory have a limit together") {
   HttpServerOptions options;
   options.budget = &budget;
   Fixture f(options, held.handler());
-  Http2Client client(f.server.port());
+  const bool upgraded = GENERATE(false, true);
+  Http2Client client(f.server.port(), !upgraded);
   // The handler has it.
-  const int32_t first = client.Start("POST", "/held", std::string(kBody, 'a'));
+  int32_t first = 1;
+  if (upgraded) {
+    client.Upgrade("POST /held", std::string(kBody, 'a'));
+    nghttp2_submit_settings(client.session(), NGHTTP2_FLAG_NONE, nullptr, 0);
+  } else {
+    first = client.Start("POST", "/held", std::string(kBody, 'a'));
+  }
   client.Flush();
   const auto respond = held.asked.Take();
   REQUIRE(respond);

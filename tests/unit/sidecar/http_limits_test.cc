@@ -170,11 +170,12 @@ TEST_CASE("http limits: garbage of many kinds") {
       std::string(5000, '\0'), std::string(100000, '\xff'), std::string("\r\n\r\n\r\n"),
       std::string("GET\r\n\r\n"), std::string("GET / HTTP/9.9\r\n\r\n"),
       std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11),
-      std::string("POST / HTTP/1.1\r\nContent-Length: -5\r\n\r\n"),
-      std::string("POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n"),
-      std::string("POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef"),
-      std::string("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
-      std::string("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+      std::string("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n"),
+      std::string("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n"),
+      std::string(
+          "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef"),
+      std::string("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+      std::string("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
                   "ffffffffffffffffff\r\n"));
   Fixture f;
   RawConnection client(f.server.port());

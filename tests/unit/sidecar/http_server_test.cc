@@ -112,6 +112,19 @@ TEST_CASE("http server: heads over the limit and no HTTP at all are refused") {
   CHECK(other.ReadAll().starts_with("HTTP/1.1 400 "));
 }
 
+TEST_CASE("http server: a request names its host once") {
+  const std::string host = GENERATE("", "Host: x\r\nHost: y\r\n");
+  Fixture f;
+  RawConnection client(f.server.port());
+  client.Send("GET /a HTTP/1.1\r\n" + host + "\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string answer = client.ReadAll();
+  CHECK(answer.starts_with("HTTP/1.1 400 "));
+  CHECK(answer.ends_with("there must be one Host"));
+  RawConnection older(f.server.port());
+  older.Send("GET /a HTTP/1.0\r\n\r\n");
+  CHECK_THAT(older.ReadAll(), Catch::Contains(" 200 OK"));
+}
+
 TEST_CASE("http server: connections over the limit are refused") {
   HttpServerOptions options;
   options.max_connections = 1;
