@@ -73,6 +73,8 @@ void SetOptions(grpc::ServerBuilder* builder, const Limits& limits) {
   grpc::ResourceQuota quota("requests");
   quota.Resize(limits.max_received_bytes);
   builder->SetResourceQuota(quota);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                              static_cast<int>(limits.max_connection_calls));
   net::KeepAlive(builder, limits.keepalive_time, limits.keepalive_timeout);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                               Milliseconds(kMinClientPingInterval));

@@ -67,6 +67,10 @@ const auto& SizeFlags() {
                "bytes of large answers to GetJob and ListJobs that may be unsent"},
       SizeFlag{"max-received-bytes", &L::max_received_bytes, Unit::kBytes, 16 * kMiB, 64 * kGiB,
                "bytes of requests that are being received; above it gRPC ends some of them"},
+      SizeFlag{"max-connection-calls", &L::max_connection_calls, Unit::kCount, 10, 1'000'000,
+               "calls that one connection may have open; more wait in the client"},
+      SizeFlag{"max-calls", &L::max_calls, Unit::kCount, 1000, 10'000'000,
+               "calls that may be open; above it connections with the most of them are ended"},
       SizeFlag{"max-streams", &L::max_streams, Unit::kCount, 1, 1'000'000,
                "streams of sidecars that may be open"},
       SizeFlag{"max-stream-unsent-bytes", &L::max_unsent_bytes, Unit::kBytes, kKiB, kGiB,
@@ -179,6 +183,11 @@ absl::StatusOr<Limits> LimitFlags::Values() const {
         "--max-mailbox-bytes: {} is too small for a job of --max-job-bytes={}: at least {} needed",
         limits.max_mailbox_bytes, limits.max_job_bytes,
         limits.max_job_bytes + kMaxRequestOverhead));
+  }
+  if (limits.max_calls <= limits.max_streams) {
+    return absl::InvalidArgumentError(
+        fmt::format("--max-calls: {} leaves no room for requests beside --max-streams={}",
+                    limits.max_calls, limits.max_streams));
   }
   return limits;
 }

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/net/call_watch.h"
 #include "fmt/format.h"
 #include "grpcpp/security/server_credentials.h"
 #include "scheduler/base/clock.h"
@@ -100,6 +101,7 @@ class Scheduler {
   std::unique_ptr<SchedulerService> service_;
   std::unique_ptr<AdminService> remote_admin_;  // null without mutual TLS
   std::unique_ptr<GrpcServer> grpc_;
+  std::optional<net::CallWatch> call_watch_;
   std::unique_ptr<AdminService> admin_service_;
   std::unique_ptr<AdminServer> admin_;
   // Destroyed first: its handlers look at the others.
@@ -188,6 +190,9 @@ absl::Status Scheduler::StartGrpc() {
   }
   ASSIGN_OR_RETURN(grpc_, GrpcServer::Start(config_.listen_address, config_.port,
                                             std::move(credentials), services, config_.limits));
+  call_watch_.emplace(
+      net::CallLimits{.per_connection = static_cast<int64_t>(config_.limits.max_connection_calls),
+                      .total = static_cast<int64_t>(config_.limits.max_calls)});
   ports_.grpc = grpc_->port();
   const std::string address =
       BroadcastAddress(config_.override_broadcast_host_port, config_.listen_address, ports_.grpc,

@@ -35,6 +35,11 @@ inline constexpr int kMaxHttpConnections = 4096;
 inline constexpr absl::Duration kGrpcKeepaliveTime = absl::Seconds(30);
 inline constexpr absl::Duration kGrpcKeepaliveTimeout = absl::Seconds(20);
 
+// Calls of one connection to the gRPC ports, if twice the limit below is not more, and of all,
+// above which connections are ended.
+inline constexpr std::int64_t kMinGrpcCallsToEnd = 1000;
+inline constexpr std::int64_t kMaxGrpcCalls = 10000;
+
 // HTTP/2, of both sides. Requests at the same time on one connection; further ones are refused with
 // REFUSED_STREAM.
 inline constexpr int kMaxHttp2Streams = 250;

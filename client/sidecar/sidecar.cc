@@ -75,6 +75,12 @@ HttpServerOptions MakeHttpOptions(const Config& config, net::ByteBudget* budget)
   return options;
 }
 
+net::CallLimits MakeCallLimits(const Config& config) {
+  // Clients may begin more before they know how many they may.
+  const int64_t allowed = config.limits.max_streams;
+  return {.per_connection = std::max(kMinGrpcCallsToEnd, 2 * allowed), .total = kMaxGrpcCalls};
+}
+
 GrpcLimits MakeGrpcLimits(const Config& config) {
   GrpcLimits limits;
   limits.max_message_bytes = config.max_body_bytes;
@@ -213,6 +219,7 @@ absl::Status Sidecar::Listen() {
 }
 
 absl::Status Sidecar::ListenForApi() {
+  call_watch_.emplace(MakeCallLimits(config_));
   if (!config_.unix_socket_directory.empty()) return ListenOnUnixSockets();
   const auto addresses = ListenHttp();
   if (!addresses.ok()) return addresses.status();

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "belfry/client.h"
 #include "belfry/worker.h"
 #include "client/net/byte_budget.h"
+#include "client/net/call_watch.h"
 #include "client/sidecar/app_channel.h"
 #include "client/sidecar/app_watch.h"
 #include "client/sidecar/config.h"
@@ -104,6 +106,7 @@ class Sidecar {
   GrpcService grpc_service_;
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<GrpcServer> internal_grpc_;
+  std::optional<net::CallWatch> call_watch_;
   std::unique_ptr<Worker> worker_;
   std::unique_ptr<AppWatch> app_watch_;
   std::vector<std::thread> threads_;

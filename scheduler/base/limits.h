@@ -134,6 +134,11 @@ struct Limits {
   size_t max_list_bytes = size_t{1} << 30;
   // Answers to GetJob and ListJobs that have not been sent yet, together.
   size_t max_answer_bytes = size_t{2} << 30;
+  // Calls of one connection, and of all: WatchJobs streams, and requests from their first byte to
+  // the last of their answer. Clients are told of the first and wait; connections that have more
+  // all the same are ended, and if all have too many those that have the most.
+  size_t max_connection_calls = 2000;
+  size_t max_calls = 25000;
   size_t max_streams = kMaxStreams;
   // Of one stream.
   size_t max_unsent_bytes = kMaxUnsentBytesPerWatcher;

@@ -396,7 +396,7 @@ TEST_CASE("a client that takes nothing loses its export, and a stop ends it at o
 }
 
 TEST_CASE("clients that never take anything leave their places to others") {
-  RunningAdmin admin(absl::Seconds(1));
+  RunningAdmin admin(absl::Seconds(3));
   for (int i = 0; i < 8; ++i) {
     pb::ScheduleJobRequest request = JobRequest("job-" + std::to_string(i), AppMetadata(), "24h");
     request.mutable_job()->mutable_data()->set_value(std::string(1 << 20, 'x'));

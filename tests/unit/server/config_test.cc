@@ -110,15 +110,20 @@ TEST_CASE("limits are numbers, sizes and times within their ranges") {
   CHECK(Parsed({"--keepalive-timeout=1s"}).limits.keepalive_timeout == absl::Seconds(1));
   CHECK(Parsed({"--max-loop-stall=1m"}).limits.max_loop_stall == absl::Minutes(1));
   CHECK(Parsed({"--max-dispatch-wait=1m"}).limits.max_dispatch_wait == absl::Minutes(1));
+  CHECK(Parsed({"--max-connection-calls=50"}).limits.max_connection_calls == 50);
+  CHECK(Parsed({"--max-calls=20001"}).limits.max_calls == 20001);
+  // Requests need room beside streams.
+  CHECK(ParseArguments({"--max-calls=20000"}).exit_code == 2);
   const ScopedVariable variable("BELFRY_MAX_STREAMS", "9");
   CHECK(Parsed({}).limits.max_streams == 9);
 
   const auto wrong = GENERATE(
       "--max-job-bytes=10", "--max-job-bytes=2GiB", "--max-job-bytes=1kb", "--max-job-bytes=-1",
       "--max-job-bytes=", "--max-job-bytes=99999999999999999999GiB", "--max-mailbox-events=0",
-      "--max-mailbox-events=1KiB", "--max-turn-events=0", "--max-streams=0", "--max-ack-time=10ms",
-      "--max-ack-time=soon", "--max-ack-time=-1s", "--keepalive-time=0", "--max-loop-stall=1s",
-      "--max-dispatch-wait=2h", "--max-mailbox-bytes=64MiB");
+      "--max-mailbox-events=1KiB", "--max-turn-events=0", "--max-streams=0", "--max-calls=999",
+      "--max-connection-calls=1", "--max-ack-time=10ms", "--max-ack-time=soon",
+      "--max-ack-time=-1s", "--keepalive-time=0", "--max-loop-stall=1s", "--max-dispatch-wait=2h",
+      "--max-mailbox-bytes=64MiB");
   const Arguments arguments = ParseArguments({wrong});
   INFO(wrong);
   CHECK(arguments.exit_code == 2);
