@@ -123,7 +123,12 @@ absl::Status Check::Count() {
 }
 
 absl::Status Check::CompareTables() {
-  ASSIGN_OR_RETURN(deleted_, ReadPrefixDeletes(store_));
+  std::vector<UnreadablePrefixDelete> unreadable;
+  ASSIGN_OR_RETURN(deleted_, ReadPrefixDeletes(store_, nullptr, &unreadable));
+  for (const UnreadablePrefixDelete& record : unreadable) {
+    Problem(fmt::format("a prefix delete record under a key of {} bytes does not parse",
+                        record.prefix.size()));
+  }
   RETURN_IF_ERROR(ReadIds());
   RETURN_IF_ERROR(ReadGroups());
   absl::Status status;

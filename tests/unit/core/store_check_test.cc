@@ -114,6 +114,10 @@ TEST_CASE("each contradiction is found and told with the job's name") {
     damage.Put(Table::kNames, key_of_b, "\xff\xff\xff");
     words = "app||ns||app||b";
   }
+  SECTION("a prefix delete does not parse") {
+    damage.Put(Table::kPrefixDeletes, key_of_b, "\xff\xff\xff");
+    words = "a prefix delete record";
+  }
   SECTION("a group is missing") {
     damage.Delete(Table::kGroups, EncodeGroupKey({TargetKind::kActor, "ns", "Type"}, "key"));
     words = "actorreminder||ns||Type||1||c (id 3): its group is missing";
